@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shape of a command. Doors (shell, crash, drgn) parse words with the same parser."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any, Callable, NoReturn, Optional, TextIO
+
+from crashext.errors import UsageError
+from crashext.targets.base import Target
+
+
+class HelpRequested(Exception):
+    """-h was given; the text is the help page."""
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An ArgumentParser that never exits the process: crash and drgn must live on."""
+
+    def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
+        raise HelpRequested(message or "")
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see {self.prog} -h")
+
+    def print_help(self, file: Any = None) -> None:
+        raise HelpRequested(self.format_help())
+
+
+@dataclass
+class Context:
+    """What a door gives to a command."""
+
+    out: TextIO
+    #: Opens (once) and returns the target; raises CrashextError with one line when it cannot.
+    target: Callable[[], Target]
+    color: bool = False
+    width: int = 100
+    #: "shell", "crash" or "drgn": decides which by-hand commands are shown first.
+    door: str = "shell"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command, written once. ``run`` returns the exit code; 0 is success."""
+
+    name: str
+    summary: str  # one line, as in crash's help listing
+    description: str
+    examples: tuple[tuple[str, str], ...]  # (words, what they do)
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Context, argparse.Namespace], int]
+
+    def parser(self, prog: Optional[str] = None) -> CommandParser:
+        parser = CommandParser(
+            prog=prog or self.name,
+            description=self.description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.configure(parser)
+        return parser

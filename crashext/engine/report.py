@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What one report in a kernel log says: the parser's output, the verdict's input.
+
+Line numbers are 1-based and count lines of the text given to the parser. Every field that the log
+does not state is None or empty; the parser never guesses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+
+@dataclass
+class LogSymbol:
+    """``sym+0xoff/0xsize [module]``; ``address`` only where the log prints it (before 4.10)."""
+
+    name: Optional[str] = None
+    offset: Optional[int] = None
+    size: Optional[int] = None
+    module: Optional[str] = None
+    address: Optional[int] = None
+    line_no: int = 0
+
+
+@dataclass
+class LogFrame(LogSymbol):
+    reliable: bool = True  # False for "? sym"
+    #: "task", "IRQ", "SOFTIRQ", "NMI", "#DF", … from the <IRQ> </IRQ> marks
+    stack: str = "task"
+
+
+@dataclass
+class AddressCandidate:
+    """A value that the log offers as the fault address."""
+
+    value: int
+    #: "headline" (the BUG line), "CR2" (register block), "CR2 end" (end summary), "gp-hint", …
+    source: str
+    line_no: int
+
+
+@dataclass
+class CodeBytes:
+    """``Code:``; ``data[fault_index]`` is the byte at RIP."""
+
+    data: bytes
+    fault_index: int
+    line_no: int = 0
+
+
+@dataclass
+class LogModule:
+    name: str
+    taints: str = ""  # letters only, e.g. "OE"
+    state: str = "live"  # "+" → "loading", "-" → "unloading"
+
+
+@dataclass
+class Report:
+    #: One of model.KINDS as far as the lines alone can tell; the verdict may refine it
+    #: (an address decides between null-deref, err-ptr, use-after-free, …).
+    kind: str
+    #: The line that begins the report, prefix stripped.
+    headline: str
+    first_line: int
+    last_line: int
+    #: True when the kernel could not go on in that context (oops, BUG, panic, a panicking lockup);
+    #: False for WARN, a hung task without panic, a kmemleak note.
+    fatal: bool
+    #: Machine the text is from: "x86_64", "i386", "arm64", "arm" or None.
+    machine: Optional[str] = None
+    #: Trap mnemonic when the lines name one: "#PF", "#GP", "#UD", "#DE", "#DF", …
+    trap: Optional[str] = None
+    error_code: Optional[int] = None
+    error_code_line: int = 0
+    die_count: Optional[int] = None  # the n of [#n]
+    access: Optional[str] = None  # "read", "write", "execute" where the log says it in words
+    mode: Optional[str] = None  # "kernel", "user"
+    addresses: list[AddressCandidate] = field(default_factory=list)
+    rip: Optional[LogSymbol] = None
+    code: Optional[CodeBytes] = None
+    code_unavailable: Optional[str] = None  # the kernel's own words: "Bad RIP value." …
+    registers: dict[str, int] = field(default_factory=dict)  # lower case: rax … rip rsp eflags cr2
+    registers_line: int = 0
+    frames: list[LogFrame] = field(default_factory=list)
+    comm: Optional[str] = None
+    pid: Optional[int] = None
+    uid: Optional[int] = None
+    cpu: Optional[int] = None
+    context: Optional[str] = None  # "process", "hardirq", "softirq", "nmi"
+    workqueue: Optional[str] = None  # "Workqueue: events fn [mod]"
+    taint: Optional[str] = None  # letters, "" when "Not tainted"
+    release: Optional[str] = None  # 6.1.0-39-cloud-amd64
+    version: Optional[str] = None  # "#1 Debian 6.1.148-1"
+    hardware: Optional[str] = None
+    modules: Optional[list[LogModule]] = None
+    modules_line: int = 0
+    last_unloaded: Optional[str] = None
+    bug_file: Optional[str] = None  # kernel BUG at FILE:LINE, WARNING: … at FILE:LINE
+    bug_line: Optional[int] = None
+    panic_message: Optional[str] = None  # text after "Kernel panic - not syncing: "
+    panic_line: int = 0
+    #: Kind-specific values, all strings, e.g. kasan: {"bug": "slab-out-of-bounds", "cache": …},
+    #: soft-lockup: {"seconds": "26"}, hung-task: {"task": …, "seconds": …}, list-corruption: {…}.
+    details: dict[str, str] = field(default_factory=dict)
+    #: Further stacks that the report prints: "allocated", "freed", "previous write", "locker" …
+    other_stacks: dict[str, list[LogFrame]] = field(default_factory=dict)
+    #: Why the report is not whole ("the log ends inside it"), or None.
+    cut: Optional[str] = None
+    #: [T123] / [C1] caller tag of its lines, when printk had CONFIG_PRINTK_CALLER.
+    caller: Optional[str] = None
+    time: Optional[float] = None  # seconds of the first line's stamp
+
+
+@dataclass
+class LogSummary:
+    """All reports of one log, in the order of their lines."""
+
+    reports: list[Report] = field(default_factory=list)
+    #: Index of the crash: the first fatal report (else the last non-fatal one); None: no report.
+    crash: Optional[int] = None
+    lines: int = 0
+    release: Optional[str] = None  # from "Linux version …" when present
+    notes: list[str] = field(default_factory=list)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the engine may ask of one crashed kernel.
+
+A method that cannot answer raises :class:`crashext.errors.Unknown` with the reason in words; the
+engine carries the reason to the user. No method returns a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Protocol
+
+from crashext.engine.model import (
+    Finding,
+    Kernel,
+    Module,
+    SourceLine,
+    SourceLocation,
+    StackFrame,
+    Task,
+    Variable,
+)
+from crashext.engine.report import Report
+
+
+@dataclass
+class Symbol:
+    """``name+offset/size [module]`` for an address; ``address`` is the symbol's start."""
+
+    name: str
+    address: int
+    offset: int
+    size: Optional[int] = None
+    module: Optional[str] = None
+
+
+@dataclass
+class ExceptionFrame:
+    """The interrupted registers (``pt_regs``) as found in memory.
+
+    ``registers`` has lower-case names: rax … r15, rip, rsp, eflags, cs, ss, orig_rax.
+    """
+
+    registers: dict[str, int]
+    address: Optional[int] = None  # of the pt_regs itself
+    how: str = ""  # how it was found, for the evidence
+    trap: Optional[str] = None  # "#PF" … where memory tells
+    error_code: Optional[int] = None
+    fault_address: Optional[int] = None
+    fault_address_from: str = ""
+
+
+@dataclass
+class PageLevel:
+    """One level of a page-table walk, e.g. ``PTE 0x8000… present, read-only, NX``."""
+
+    level: str  # "PGD", "P4D", "PUD", "PMD", "PTE"
+    entry: Optional[int]
+    present: bool
+    writable: Optional[bool] = None
+    user: Optional[bool] = None
+    executable: Optional[bool] = None
+    large: bool = False
+
+
+@dataclass
+class Owner:
+    """What lives at an address, in words (``slab object of kmalloc-256, freed, offset 24``)."""
+
+    what: str  # "slab", "stack", "module", "percpu", "vmap", "page", "symbol", "unmapped", …
+    text: str
+    detail: list[str] = field(default_factory=list)
+
+
+class Target(Protocol):
+    """One crashed kernel. All addresses are virtual and in bytes."""
+
+    #: "log", "crash" or "drgn"
+    name: str
+    #: Directories under which source files are looked for (--source-dir).
+    source_dirs: list[str]
+
+    def log(self) -> str:
+        """The kernel log as text, one record a line, with time stamps where known."""
+
+    def kernel(self) -> Kernel: ...
+
+    def task(self) -> Task:
+        """The task that crashed, from memory."""
+
+    def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
+        """The interrupted registers; ``report`` (from the log) helps to find and check them."""
+
+    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+        """The frames from the exception on (else of the crashed task), innermost first.
+
+        Bounded; a frame that cannot be trusted has ``reliable=False``. Inlined functions are
+        frames of their own with ``inlined=True``.
+        """
+
+    def symbol(self, address: int) -> Symbol: ...
+
+    def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
+        """The inline chain at an address, innermost first. Raises Unknown without debug info."""
+
+    def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
+        """Lines ``line - context … line + context`` of a source file."""
+
+    def read(self, address: int, size: int) -> bytes: ...
+
+    def modules(self) -> list[Module]: ...
+
+    def last_unloaded(self) -> Optional[str]: ...
+
+    def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
+        """Parameters and locals of the frames from the fault up to the system call."""
+
+    def operand(
+        self, frame: ExceptionFrame, register: Optional[str], displacement: int, size: int
+    ) -> str:
+        """What the source calls ``displacement(register)``: ``req->file``, ``*p``."""
+
+    def owner(self, address: int) -> Owner: ...
+
+    def page_walk(self, address: int) -> list[PageLevel]: ...
+
+    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
+        """Context for this crash: lock chains of hangs, other CPUs, system call, work item."""
