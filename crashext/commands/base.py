@@ -51,6 +51,9 @@ class Command:
     examples: tuple[tuple[str, str], ...]  # (words, what they do)
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Context, argparse.Namespace], int]
+    #: How the shell door treats the first word: "always" a log or dump to open, or "optional": a
+    #: word that names a file is the target, any other belongs to the command (``oops 0x0002``).
+    shell_target: str = "always"
 
     def parser(self, prog: Optional[str] = None) -> CommandParser:
         parser = CommandParser(

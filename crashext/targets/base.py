@@ -77,8 +77,11 @@ class Target(Protocol):
 
     #: "log", "crash" or "drgn"
     name: str
-    #: Directories under which source files are looked for (--source-dir).
+    #: Directories under which source files are looked for, or OLD=NEW path prefixes (--source-dir).
     source_dirs: list[str]
+    #: Directories under which module debug files are looked for (-S). Appended to before the first
+    #: question; a target loads from them when it first needs debug info.
+    module_dirs: list[str]
 
     def log(self) -> str:
         """The kernel log as text, one record a line, with time stamps where known."""
