@@ -173,6 +173,16 @@ class Taint:
 
 
 @dataclass
+class ModuleRegion:
+    """One piece of a module's memory, ``size`` in bytes. ``freed``: init memory after init ran."""
+
+    kind: str  # "text", "data", "rodata", "ro_after_init", "init text", "init data", "percpu", …
+    address: int = hexadecimal(0)
+    size: int = 0
+    freed: bool = False
+
+
+@dataclass
 class Module:
     name: str
     address: Optional[int] = hexadecimal()
@@ -187,6 +197,10 @@ class Module:
     debug_info: Optional[str] = None  # path of the debug file, None when not found
     suspect: bool = False
     why: list[str] = field(default_factory=list)
+    debug_info_why: Optional[str] = None  # why debug_info is None
+    regions: list[ModuleRegion] = field(default_factory=list)
+    #: What is wrong with this module's own data, in words.
+    damage: list[str] = field(default_factory=list)
 
 
 @dataclass
