@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a crash says about the loaded modules: which one to suspect, and why.
+
+Pure: it joins facts (from a log, from memory) and never asks for any. The verdict calls
+:func:`suspects` to fill ``Explanation.modules``; the ``mods`` command prints the same list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+
+from crashext.engine.model import Module, ModuleRegion, StackFrame, hexadecimal
+from crashext.engine.report import LogModule, Report
+
+#: Letters that can stand on a module (Documentation/admin-guide/tainted-kernels.rst;
+#: ``struct module.taints``), in the words of a summary line.
+TAINT_WORDS = {
+    "P": "proprietary",
+    "F": "force-loaded",
+    "C": "staging",
+    "O": "out-of-tree",
+    "E": "unsigned",
+    "K": "livepatch",
+    "R": "force-unloaded",
+    "S": "out of specification",
+    "X": "auxiliary",
+    "N": "in-kernel test",
+    "T": "randstruct",
+}
+
+#: How far past or before a region an address is still said to be "past its .data": module memory
+#: is allocated in whole pages with an unmapped page behind it, so an overrun ends within one.
+NEAR = 4096
+
+#: A module that was loaded less than this before the crash is worth a word, in seconds.
+JUST_LOADED = 10.0
+
+
+@dataclass
+class ModuleSection:
+    """A section of a loaded module. ``size`` in bytes, None where the kernel keeps none."""
+
+    name: str
+    address: int = hexadecimal(0)
+    size: Optional[int] = None
+    freed: bool = False  # init section of a module whose init has returned
+
+
+@dataclass(frozen=True)
+class LoadTime:
+    """When a module was loaded, in seconds of the log's clock."""
+
+    time: float
+    #: False: the first line that the module printed; the load was then or earlier.
+    exact: bool
+    line_no: int
+
+
+@dataclass
+class ModuleSummary:
+    """Counts for the line above the table. A module can count in several."""
+
+    total: int = 0
+    in_tree: int = 0
+    out_of_tree: int = 0
+    unsigned: int = 0
+    proprietary: int = 0
+    forced: int = 0
+    livepatch: int = 0
+    staging: int = 0
+    loading: int = 0
+    unloading: int = 0
+    suspect: int = 0
+    unknown_taints: int = 0
+
+
+@dataclass(frozen=True)
+class _Reason:
+    weight: int
+    text: str
+    suspect: bool = False
+
+
+def taint_words(letters: Optional[str]) -> list[str]:
+    """``"OE"`` → ``["out-of-tree", "unsigned"]``; an unknown letter is named as such."""
+    return [TAINT_WORDS.get(letter, f"taint {letter}") for letter in letters or ""]
+
+
+def suspects(
+    modules: Sequence[Module],
+    *,
+    rip: Optional[int] = None,
+    rip_module: Optional[str] = None,
+    stack: Sequence[StackFrame] = (),
+    fault_address: Optional[int] = None,
+    registers: Optional[Mapping[str, int]] = None,
+    crash_time: Optional[float] = None,
+    load_times: Optional[Mapping[str, LoadTime]] = None,
+    sections: Optional[Callable[[str], Sequence[ModuleSection]]] = None,
+) -> list[Module]:
+    """The modules sorted by suspicion, with ``suspect`` and ``why`` filled in.
+
+    All arguments but ``modules`` are optional facts about the crash: ``rip`` and the module that
+    a log names for it, the frames innermost first, the fault address that was chosen, the
+    interrupted registers, and (for "loaded n s before") the time of the report and the result of
+    :func:`load_times`, both in seconds of the log's clock. ``sections`` gives the sections of one
+    module, so that a place is named ``.data`` and not just "data"; it is asked only for modules
+    that an address is in or next to.
+
+    The modules given are not changed. Reasons that a module already carries (``text differs from
+    the .ko``) are kept, behind the ones found here, and make it a suspect.
+    """
+    scored = []
+    for position, module in enumerate(modules):
+        reasons = _reasons(
+            module, rip, rip_module, stack, fault_address, registers or {}, sections
+        ) + _circumstances(module, crash_time, (load_times or {}).get(module.name))
+        reasons.sort(key=lambda reason: -reason.weight)
+        kept = [text for text in module.why if text not in {r.text for r in reasons}]
+        weight = sum(reason.weight for reason in reasons) + 40 * len(kept)
+        scored.append(
+            (
+                -weight,
+                position,
+                dataclasses.replace(
+                    module,
+                    suspect=module.suspect or bool(kept) or any(r.suspect for r in reasons),
+                    why=[reason.text for reason in reasons] + kept,
+                ),
+            )
+        )
+    scored.sort(key=lambda item: (not item[2].suspect, item[0], item[1]))
+    return [module for _weight, _position, module in scored]
+
+
+def _reasons(
+    module: Module,
+    rip: Optional[int],
+    rip_module: Optional[str],
+    stack: Sequence[StackFrame],
+    fault_address: Optional[int],
+    registers: Mapping[str, int],
+    sections: Optional[Callable[[str], Sequence[ModuleSection]]],
+) -> list[_Reason]:
+    """What the crash itself has to do with the module."""
+    found = []
+    if rip_module == module.name or (rip is not None and contains(module, rip)):
+        found.append(_Reason(1000, "RIP is in it", True))
+    found += _stack_reasons(module, rip, stack)
+    if fault_address is not None and fault_address != rip:
+        where = place(module, fault_address, sections)
+        if where is not None:
+            found.append(_Reason(300, f"fault address lies {where}", True))
+    pointing = [
+        name
+        for name, value in registers.items()
+        if name not in ("rip", "pc") and value != fault_address and contains(module, value)
+    ]
+    if pointing:
+        verb = "points" if len(pointing) == 1 else "point"
+        found.append(_Reason(20, f"{', '.join(pointing)} {verb} into it"))
+    return found
+
+
+def _stack_reasons(
+    module: Module, rip: Optional[int], stack: Sequence[StackFrame]
+) -> list[_Reason]:
+    reliable, doubtful, nearest = 0, 0, None
+    for depth, frame in enumerate(stack):
+        if frame.inlined or (rip is not None and frame.address == rip):
+            continue
+        inside = frame.module == module.name or (
+            frame.module is None and frame.address is not None and contains(module, frame.address)
+        )
+        if inside and frame.reliable:
+            reliable += 1
+            nearest = depth if nearest is None else nearest
+        elif inside:
+            doubtful += 1
+    found = []
+    if reliable:
+        # The nearer to the fault, the likelier; never above "RIP is in it".
+        weight = 400 - min(nearest or 0, 50)
+        plural = "s" if reliable > 1 else ""
+        found.append(_Reason(weight, f"{reliable} frame{plural} of the stack", True))
+    if doubtful:
+        plural = "s" if doubtful > 1 else ""
+        found.append(
+            _Reason(15, f"{doubtful} stale or unreliable frame{plural} (?) of the stack name it")
+        )
+    return found
+
+
+def _circumstances(
+    module: Module, crash_time: Optional[float], loaded: Optional[LoadTime]
+) -> list[_Reason]:
+    """What makes a module remarkable whatever the crash was."""
+    found = []
+    if module.state == "unloading":
+        found.append(_Reason(200, "unloading when the crash came", True))
+    elif module.state == "loading":
+        found.append(_Reason(200, "loading when the crash came (its init had not returned)", True))
+    elif module.state == "unformed":
+        found.append(_Reason(100, "not yet set up when the crash came"))
+    if loaded is not None and crash_time is not None:
+        age = crash_time - loaded.time
+        if 0 <= age <= JUST_LOADED:
+            how = "loaded" if loaded.exact else "first heard of in the log"
+            found.append(_Reason(30, f"{how} {age:.1f} s before"))
+    words = taint_words(module.taints)
+    if words:
+        weight = sum({"F": 12, "K": 10, "P": 8, "O": 8}.get(t, 3) for t in module.taints or "")
+        found.append(_Reason(weight, ", ".join(words)))
+    return found
+
+
+def contains(module: Module, address: int) -> bool:
+    """Whether an address lies in the module's memory as far as it is known."""
+    if module.regions:
+        return any(r.address <= address < r.address + r.size for r in module.regions)
+    if module.address is None or not module.size:
+        return False
+    return module.address <= address < module.address + module.size
+
+
+def place(
+    module: Module,
+    address: int,
+    sections: Optional[Callable[[str], Sequence[ModuleSection]]] = None,
+) -> Optional[str]:
+    """Where an address is relative to the module: ``16 bytes past its .data``, or None if far.
+
+    Up to :data:`NEAR` bytes past or before the module's memory count.
+    """
+    regions = module.regions
+    if not regions and module.address is not None and module.size:
+        regions = [ModuleRegion("memory", module.address, module.size)]
+    spans = [(r.address, r.address + r.size, r.kind, r.freed) for r in regions if r.size]
+    if not any(start - NEAR <= address < end + NEAR for start, end, _kind, _freed in spans):
+        return None
+    # Sections, where known, are the finer truth: a region is rounded up to whole pages.
+    fine = [
+        (s.address, s.address + (s.size or 0), s.name, s.freed)
+        for s in (sections(module.name) if sections is not None else ())
+        if s.size
+    ]
+    return (
+        _inside(fine, address)
+        or _beyond(fine, address, NEAR)
+        or _inside(spans, address)
+        or _beyond(spans, address, NEAR)
+    )
+
+
+_Span = tuple[int, int, str, bool]
+
+
+def _inside(spans: Iterable[_Span], address: int) -> Optional[str]:
+    for start, end, name, freed in spans:
+        if start <= address < end:
+            note = " (freed after init)" if freed else ""
+            return f"in its {name}{note}, {_bytes(address - start)} from its start"
+    return None
+
+
+def _beyond(spans: Iterable[_Span], address: int, limit: int) -> Optional[str]:
+    """The nearest span that ends at or before the address; else the nearest that begins after."""
+    before = [(address - end, name) for _start, end, name, _ in spans if end <= address]
+    after = [(start - address, name) for start, _end, name, _ in spans if address < start]
+    past, name = min(before, default=(limit, ""))
+    if past < limit:
+        return f"{_bytes(past)} past its {name}" if past else f"just past the end of its {name}"
+    ahead, name = min(after, default=(limit + 1, ""))
+    return f"{_bytes(ahead)} before its {name}" if ahead <= limit else None
+
+
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count} bytes"
+
+
+def from_log(report: Report) -> list[Module]:
+    """What the ``Modules linked in:`` line gives: names, taint letters, ``+``/``-`` states.
+
+    The rest of each Module stays None: a log has no module memory.
+    """
+    return [_log_module(entry) for entry in report.modules or ()]
+
+
+def _log_module(entry: LogModule) -> Module:
+    return Module(entry.name, state=entry.state, taints=entry.taints)
+
+
+def join(
+    logged: Optional[Sequence[LogModule]], remembered: Sequence[Module]
+) -> tuple[list[Module], list[str]]:
+    """One list from the log's and the memory's; with the contradictions in words.
+
+    Memory wins for a module that both know, because the log's line may be cut. A module that
+    only one of them knows is kept and said.
+    """
+    if logged is None:
+        return list(remembered), []
+    by_name = {module.name: module for module in remembered}
+    notes, joined = [], list(remembered)
+    for entry in logged:
+        module = by_name.get(entry.name)
+        if module is None:
+            joined.append(_log_module(entry))
+            notes.append(
+                f"{entry.name} is in the log's module line and not in memory: it was unloaded "
+                "since, or the kernel's module list is damaged"
+            )
+        elif module.state is not None and module.state != entry.state:
+            notes.append(f"{entry.name} is {entry.state} in the log and {module.state} in memory")
+    return joined, notes
+
+
+_STAMP = re.compile(r"^(?:<\d+>)?\[\s*(\d+\.\d+)\](?:\[\s*[TC]\d+\])?\s+(.*)$")
+#: kernel/module (check_modinfo, module_augment_kernel_taints, load_module): printed while loading.
+_LOADING = re.compile(
+    r"^([\w-]+): (?:loading out-of-tree module|module verification failed|module license '|"
+    r"module is from the staging directory|Module has invalid ELF|loading test module)"
+)
+_SPEAKER = re.compile(r"^([A-Za-z_][\w-]*)(?: [0-9a-f:.]+)?: ")
+
+
+def load_times(
+    log: str, names: Iterable[str], until: Optional[float] = None
+) -> dict[str, LoadTime]:
+    """When modules were loaded, as far as the log tells.
+
+    The kernel prints the taint messages while it loads a module: an exact time. Else the first
+    line that begins with the module's name bounds it: the module was loaded then or earlier.
+    Lines after ``until`` (seconds) are not read. A module that was loaded, unloaded and loaded
+    again has the time of its last load message.
+    """
+    wanted = {_canonical(name): name for name in names}
+    found: dict[str, LoadTime] = {}
+    for line_no, line in enumerate(log.splitlines(), 1):
+        stamp = _STAMP.match(line)
+        if stamp is None:
+            continue
+        time = float(stamp.group(1))
+        if until is not None and time > until:
+            break
+        loading = _LOADING.match(stamp.group(2))
+        speaker = loading or _SPEAKER.match(stamp.group(2))
+        name = wanted.get(_canonical(speaker.group(1))) if speaker else None
+        if name is None:
+            continue
+        known = found.get(name)
+        if loading is not None and (known is None or not known.exact or time - known.time > 1.0):
+            found[name] = LoadTime(time, True, line_no)
+        elif known is None:
+            found[name] = LoadTime(time, False, line_no)
+    return found
+
+
+def _canonical(name: str) -> str:
+    """Module names have ``_`` for ``-`` (KBUILD_MODNAME); messages have either."""
+    return name.replace("-", "_")
+
+
+def summarize(modules: Sequence[Module]) -> ModuleSummary:
+    """Counts by taint and state."""
+    summary = ModuleSummary(total=len(modules))
+    for module in modules:
+        letters = module.taints
+        if letters is None:
+            summary.unknown_taints += 1
+        elif "O" not in letters:
+            summary.in_tree += 1
+        for letter, counter in (
+            ("O", "out_of_tree"),
+            ("E", "unsigned"),
+            ("P", "proprietary"),
+            ("F", "forced"),
+            ("K", "livepatch"),
+            ("C", "staging"),
+        ):
+            if letter in (letters or ""):
+                setattr(summary, counter, getattr(summary, counter) + 1)
+        summary.loading += module.state == "loading"
+        summary.unloading += module.state == "unloading"
+        summary.suspect += module.suspect
+    return summary
+
+
+#: ``--sort`` keys. None sorts last.
+SORT_KEYS = ("suspicion", "name", "size", "address", "refs", "load")
+
+
+def sort_modules(modules: Sequence[Module], key: str) -> list[Module]:
+    """Sorted for display: ``suspicion`` keeps the order of :func:`suspects`; largest size and
+    most references first; ``load`` is the kernel's list, newest first (needs the list's order,
+    so it is applied before :func:`suspects`)."""
+    if key in ("suspicion", "load"):
+        return list(modules)
+    if key == "name":
+        return sorted(modules, key=lambda m: m.name)
+    if key == "address":
+        return sorted(modules, key=lambda m: (m.address is None, m.address or 0))
+    if key == "size":
+        return sorted(modules, key=lambda m: (m.size is None, -(m.size or 0)))
+    if key == "refs":
+        return sorted(modules, key=lambda m: (m.refcount is None, -(m.refcount or 0)))
+    raise ValueError(key)
+
+
+def select(modules: Sequence[Module], only: Sequence[str]) -> list[Module]:
+    """``--only``: ``tainted``, ``suspect`` or name patterns (``nf_*``); any match keeps one."""
+    if not only:
+        return list(modules)
+    return [module for module in modules if any(_matches(module, word) for word in only)]
+
+
+def _matches(module: Module, word: str) -> bool:
+    if word == "tainted":
+        return bool(module.taints)
+    if word == "suspect":
+        return module.suspect
+    return fnmatch.fnmatchcase(_canonical(module.name), _canonical(word))
+
+
+@dataclass
+class ModuleTable:
+    """All modules of one kernel as memory tells, in the kernel's order (newest first)."""
+
+    modules: list[Module] = field(default_factory=list)
+    #: What is wrong with the kernel's own lists, in words.
+    damage: list[str] = field(default_factory=list)
