@@ -434,3 +434,107 @@ class ModuleTable:
     modules: list[Module] = field(default_factory=list)
     #: What is wrong with the kernel's own lists, in words.
     damage: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FreedRange:
+    """Module address space that holds no module. ``size`` in bytes."""
+
+    address: int = hexadecimal(0)
+    size: int = 0
+    what: str = ""
+
+
+@dataclass
+class UnloadedModule:
+    """A module that is gone. ``count``: how often it was unloaded, None when not kept."""
+
+    name: str
+    taints: Optional[str] = None
+    count: Optional[int] = None
+
+
+@dataclass
+class CodePointer:
+    """Something in the kernel that calls into a module, or belongs to it.
+
+    ``kind`` is one word or two for grouping: "timer", "work", "thread", "char device", …;
+    ``pointer`` is the code (or data) address in the module, ``object`` the kernel object.
+    """
+
+    kind: str
+    text: str
+    object: Optional[int] = hexadecimal()
+    pointer: Optional[int] = hexadecimal()
+    symbol: Optional[str] = None
+
+
+@dataclass
+class Unloaded:
+    """What is known of modules that are no longer there."""
+
+    last: Optional[str] = None
+    tainted: list[UnloadedModule] = field(default_factory=list)
+    ranges: list[FreedRange] = field(default_factory=list)
+    #: Pointers of the kernel into module address space that no module occupies.
+    left_behind: list[CodePointer] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Parameter:
+    name: str
+    type: Optional[str] = None
+    value: Optional[str] = None
+    mode: Optional[int] = None  # permission bits in /sys/module/NAME/parameters, 0: not there
+    address: Optional[int] = hexadecimal()
+    why: Optional[str] = None  # why value is None
+    description: Optional[str] = None  # MODULE_PARM_DESC, from the .ko
+
+
+@dataclass
+class Export:
+    """An exported symbol; ``users`` are the modules whose code was seen to use it."""
+
+    name: str
+    address: int = hexadecimal(0)
+    gpl: bool = False
+    users: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FunctionPointer:
+    """``init`` or ``exit`` of a module."""
+
+    address: Optional[int] = hexadecimal()
+    symbol: Optional[str] = None
+    note: str = ""
+
+
+@dataclass
+class ModuleDetail:
+    """Everything that memory tells about one module."""
+
+    module: Module
+    struct_address: Optional[int] = hexadecimal()  # of struct module
+    depends: Optional[list[str]] = None
+    parameters: Optional[list[Parameter]] = None
+    sections: Optional[list[ModuleSection]] = None
+    exports: Optional[list[Export]] = None
+    init: Optional[FunctionPointer] = None
+    exit: Optional[FunctionPointer] = None
+    #: True when it has an init and no exit function: it cannot be unloaded.
+    permanent: Optional[bool] = None
+    kobject: Optional[int] = hexadecimal()
+    sysfs: list[str] = field(default_factory=list)
+    pointers: Optional[list[CodePointer]] = None
+    unknown: dict[str, str] = field(default_factory=dict)
+    damage: list[str] = field(default_factory=list)
+
+
+#: x86-64 and arm64 place modules in an address range of their own; an address in it that no
+#: module holds is an unloaded module's, or was never one's.
+def in_no_module(address: int, modules: Sequence[Module], space: tuple[int, int]) -> bool:
+    """Whether an address lies in the module address space ``[start, end)`` and in no module."""
+    start, end = space
+    return start <= address < end and not any(contains(module, address) for module in modules)

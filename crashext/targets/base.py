@@ -8,8 +8,9 @@ engine carries the reason to the user. No method returns a guess.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Protocol
+from typing import Optional, Protocol, runtime_checkable
 
+from crashext.engine.integrity import Integrity
 from crashext.engine.model import (
     Finding,
     Kernel,
@@ -20,6 +21,7 @@ from crashext.engine.model import (
     Task,
     Variable,
 )
+from crashext.engine.modules import ModuleDetail, ModuleSection, ModuleTable, Unloaded
 from crashext.engine.report import Report
 
 
@@ -129,3 +131,26 @@ class Target(Protocol):
 
     def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
         """Context for this crash: lock chains of hangs, other CPUs, system call, work item."""
+
+
+@runtime_checkable
+class DeepModules(Protocol):
+    """An optional part of a target: all that memory and debug info tell about modules.
+
+    A target that lacks it (a log; crash without drgn) is told apart with ``isinstance``.
+    """
+
+    def module_table(self) -> ModuleTable:
+        """All modules and what is wrong with the kernel's lists of them."""
+
+    def module_sections(self, name: str) -> list[ModuleSection]: ...
+
+    def module_detail(self, name: str) -> ModuleDetail: ...
+
+    def module_integrity(self, name: str) -> Integrity:
+        """The module's code in memory against its file."""
+
+    def text_integrity(self, address: int) -> Integrity:
+        """The function of the kernel proper around ``address`` against vmlinux."""
+
+    def unloaded_modules(self) -> Unloaded: ...
