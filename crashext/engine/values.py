@@ -120,8 +120,7 @@ def _kernel_regions(layout: AddressLayout) -> list[Region]:
 def _movable_regions(layout: AddressLayout) -> list[Region]:
     five = layout.five_level
     low = 0xFF10_0000_0000_0000 if five else 0xFFFF_8800_0000_0000
-    known = layout.page_offset is not None and layout.vmalloc is not None
-    if not known:
+    if layout.page_offset is None or layout.vmalloc is None:
         default = AddressLayout.fixed(five_level=five)
         return [
             Region(
@@ -149,7 +148,6 @@ def _movable_regions(layout: AddressLayout) -> list[Region]:
                 certain=False,
             ),
         ]
-    assert layout.page_offset is not None and layout.vmalloc is not None
     regions = []
     vmalloc_end = layout.vmalloc + ((0x32 << 48) if five else (32 << 40)) - 1
     if layout.vmemmap is not None:
@@ -430,7 +428,10 @@ def _describe_negative(number: int, pointer: bool) -> str:
             text += f"; or NULL minus 0x{number:x} (container_of)"
         return text
     if pointer:
-        return f"NULL minus 0x{number:x} (container_of of a NULL member pointer), or ERR_PTR plus offset"
+        return (
+            f"NULL minus 0x{number:x} (container_of of a NULL member pointer), "
+            "or ERR_PTR plus an offset"
+        )
     return f"-{number}"
 
 

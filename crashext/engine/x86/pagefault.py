@@ -169,8 +169,10 @@ def _fetch(code: int, rip: Optional[int], address: Optional[int], region: Option
         call = "a call or jump through a NULL function pointer"
         if where:
             call = f"a call or jump to NULL plus 0x{where:x}"
-    return f"{call}: RIP is the bad address itself; the caller is the first return address "
+    return (
+        f"{call}: RIP is the bad address itself; the caller is the first return address "
         "on the stack"
+    )
 
 
 def _denied(code: int, address: Optional[int], region: Optional[str]) -> str:
