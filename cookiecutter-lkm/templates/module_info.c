@@ -1,0 +1,3 @@
+MODULE_AUTHOR("{{ cookiecutter.author }} <{{ cookiecutter.email }}>");
+MODULE_DESCRIPTION("{{ cookiecutter.title }}");
+MODULE_LICENSE("{{ cookiecutter.__module_license }}");

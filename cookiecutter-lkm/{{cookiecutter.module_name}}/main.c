@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: {{ cookiecutter.license }}
+{% include "main/" ~ cookiecutter.kind ~ ".c" %}
