@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The built-in module ``_crashext``: what the crash door needs of its host (crashext/native)."""
+
+from typing import Optional, TypedDict
+
+class Session(TypedDict):
+    """What crash holds open; strings are None when crash has none."""
+
+    namelist: Optional[str]
+    namelist_debug: Optional[str]
+    debuginfo_file: Optional[str]
+    dumpfile: Optional[str]
+    live: bool
+    tty: bool
+    extension: str
+    program: Optional[str]
+
+def write(text: bytes, /) -> None:
+    """To crash's current output. BrokenPipeError when its reader has gone."""
+
+def flush() -> None: ...
+def output_is_tty() -> bool: ...
+def readline(prompt: str, /) -> Optional[str]:
+    """One line edited with crash's own readline; None at end of input."""
+
+def vmcoreinfo(key: str, /) -> Optional[str]: ...
+def session() -> Session: ...
