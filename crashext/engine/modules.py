@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
-from crashext.engine.model import Module, ModuleRegion, StackFrame, hexadecimal
+from crashext.engine.integrity import Integrity
+from crashext.engine.model import Explanation, Module, ModuleRegion, StackFrame, hexadecimal
 from crashext.engine.report import LogModule, Report
 
 #: Letters that can stand on a module (Documentation/admin-guide/tainted-kernels.rst;
@@ -392,14 +393,13 @@ def summarize(modules: Sequence[Module]) -> ModuleSummary:
 
 
 #: ``--sort`` keys. None sorts last.
-SORT_KEYS = ("suspicion", "name", "size", "address", "refs", "load")
+SORT_KEYS = ("suspicion", "name", "size", "address", "refs")
 
 
 def sort_modules(modules: Sequence[Module], key: str) -> list[Module]:
     """Sorted for display: ``suspicion`` keeps the order of :func:`suspects`; largest size and
-    most references first; ``load`` is the kernel's list, newest first (needs the list's order,
-    so it is applied before :func:`suspects`)."""
-    if key in ("suspicion", "load"):
+    most references come first. Raises ValueError for a key that is not in :data:`SORT_KEYS`."""
+    if key == "suspicion":
         return list(modules)
     if key == "name":
         return sorted(modules, key=lambda m: m.name)
@@ -473,6 +473,9 @@ class CodePointer:
 class Unloaded:
     """What is known of modules that are no longer there."""
 
+    #: The address space that the kernel gives to modules, [start, end).
+    space_start: Optional[int] = hexadecimal()
+    space_end: Optional[int] = hexadecimal()
     last: Optional[str] = None
     tainted: list[UnloadedModule] = field(default_factory=list)
     ranges: list[FreedRange] = field(default_factory=list)
@@ -532,9 +535,80 @@ class ModuleDetail:
     damage: list[str] = field(default_factory=list)
 
 
-#: x86-64 and arm64 place modules in an address range of their own; an address in it that no
-#: module holds is an unloaded module's, or was never one's.
-def in_no_module(address: int, modules: Sequence[Module], space: tuple[int, int]) -> bool:
-    """Whether an address lies in the module address space ``[start, end)`` and in no module."""
-    start, end = space
-    return start <= address < end and not any(contains(module, address) for module in modules)
+def judge(
+    modules: Sequence[Module],
+    explanation: Explanation,
+    *,
+    crash_time: Optional[float] = None,
+    load_times: Optional[Mapping[str, LoadTime]] = None,
+    sections: Optional[Callable[[str], Sequence[ModuleSection]]] = None,
+) -> list[Module]:
+    """:func:`suspects` with the crash's facts taken from an Explanation."""
+    rip, fault = explanation.rip, explanation.fault_address
+    return suspects(
+        modules,
+        rip=rip.address if rip is not None else None,
+        rip_module=rip.module if rip is not None else None,
+        stack=explanation.stack or (),
+        fault_address=fault.value if fault is not None else None,
+        registers={name: reg.value for name, reg in (explanation.registers or {}).items()},
+        crash_time=crash_time,
+        load_times=load_times,
+        sections=sections,
+    )
+
+
+@dataclass
+class ModsReport:
+    """What the ``mods`` command prints; its ``--json`` form."""
+
+    schema: str
+    target: str
+    summary: ModuleSummary
+    modules: list[Module] = field(default_factory=list)
+    last_unloaded: Optional[str] = None
+    unloaded: Optional[Unloaded] = None
+    details: list[ModuleDetail] = field(default_factory=list)
+    integrity: dict[str, Integrity] = field(default_factory=dict)
+    #: Addresses of the crash that lie in module space and in no module, in words.
+    stray: list[str] = field(default_factory=list)
+    #: Where log and memory disagree.
+    notes: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+
+def stray_addresses(
+    explanation: Explanation, modules: Sequence[Module], unloaded: Unloaded
+) -> list[str]:
+    """RIP, fault address and return addresses in module space that no loaded module holds."""
+    places: list[tuple[str, Optional[int]]] = []
+    if explanation.rip is not None:
+        places.append(("RIP", explanation.rip.address))
+    if explanation.fault_address is not None:
+        places.append(("the fault address", explanation.fault_address.value))
+    for number, frame in enumerate(explanation.stack or ()):
+        places.append((f"the return address of frame {number}", frame.address))
+    found: list[str] = []
+    seen: set[int] = set()
+    for what, address in places:
+        if address is None or address in seen or not _in_no_module(address, modules, unloaded):
+            continue
+        seen.add(address)
+        freed = next(
+            (r for r in unloaded.ranges if r.address <= address < r.address + r.size), None
+        )
+        text = f"{what} 0x{address:x} lies in module space and in no loaded module"
+        if freed is not None:
+            text += f": {freed.what} (0x{freed.address:x}, {freed.size} bytes)"
+        if unloaded.last:
+            text += f"; the last module unloaded was {unloaded.last}"
+        found.append(text)
+    return found
+
+
+def _in_no_module(address: int, modules: Sequence[Module], unloaded: Unloaded) -> bool:
+    start, end = unloaded.space_start, unloaded.space_end
+    if start is None or end is None or not start <= address < end:
+        return False
+    return not any(contains(module, address) for module in modules)

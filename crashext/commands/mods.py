@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``mods``: which modules were there, which one is the suspect, and why."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from crashext.commands.base import Command, Context
+from crashext.commands.options import (
+    add_output_options,
+    add_source_options,
+    apply_source_options,
+)
+from crashext.engine import modules as mods
+from crashext.engine.escape import printable
+from crashext.engine.model import SCHEMA, Explanation, Module
+from crashext.engine.report import LogSummary, Report
+from crashext.engine.verdict import explain, read_log
+from crashext.errors import Unknown, UsageError
+from crashext.render import json
+from crashext.render import mods as text
+from crashext.targets.base import DeepModules, Target
+
+#: A check of code against its file takes a moment; unasked, only this many suspects get one.
+CHECKED_UNASKED = 4
+
+#: The key of the kernel proper in ``ModsReport.integrity``.
+KERNEL = "vmlinux"
+
+TEXT_DIFFERS = "its code in memory differs from its file"
+NO_DETAIL = "only drgn's types tell more about a module; open the vmcore with drgn or crashext"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_output_options(parser)
+    add_source_options(parser)
+    parser.add_argument(
+        "--sort",
+        choices=mods.SORT_KEYS,
+        default="suspicion",
+        help="order of the table (default: suspicion)",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="WHICH",
+        action="append",
+        default=[],
+        help="tainted, suspect, or a name pattern such as 'nf_*' (may be repeated)",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare the code of every module shown with its .ko (unasked: of the suspects)",
+    )
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="tell everything about these modules"
+    )
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Prints the table, or everything about the named modules. Exit code 1: no module known."""
+    target = context.target()
+    apply_source_options(target, args)
+    summary = read_log(target)
+    report = gather(target, summary, names=args.names, check_all=args.check, only=args.only)
+    report.modules = mods.sort_modules(report.modules, args.sort)
+    if args.json:
+        context.out.write(json.render(report))
+    else:
+        context.out.write(
+            text.render(report, color=context.color, width=context.width, verbose=args.verbose)
+        )
+    return 0 if report.summary.total else 1
+
+
+def gather(
+    target: Target,
+    summary: LogSummary,
+    *,
+    names: Optional[list[str]] = None,
+    check_all: bool = False,
+    only: Optional[list[str]] = None,
+) -> mods.ModsReport:
+    """All that the target and its log tell about modules, judged by the verdict on the crash.
+
+    Raises UsageError when a name in ``names`` fits no module.
+    """
+    explanation = explain(target, summary)
+    crash = summary.reports[summary.crash] if summary.crash is not None else None
+    report = mods.ModsReport(SCHEMA, target.name, mods.ModuleSummary())
+    deep = target if isinstance(target, DeepModules) else None
+    known = _known(target, deep, crash, report)
+    judge = functools.partial(
+        mods.judge,
+        explanation=explanation,
+        crash_time=crash.time if crash is not None else None,
+        load_times=_load_times(target, known, crash),
+        sections=_sections(deep),
+    )
+    judged = judge(known)
+    chosen = _expand(names or [], judged, explanation, report)
+    if deep is not None:
+        shown = {module.name for module in mods.select(judged, only or [])}
+        checked = [
+            module
+            for module in judged
+            if module.name in chosen or (check_all and module.name in shown)
+        ]
+        if not chosen and not check_all:
+            checked = [module for module in judged if module.suspect][:CHECKED_UNASKED]
+        _check(deep, checked, report)
+        _check_kernel_text(deep, explanation, report)
+        judged = judge(judged)
+    report.summary = mods.summarize(judged)
+    _gone(target, deep, judged, explanation, report)
+    report.modules = mods.select(judged, only or [])
+    for name in chosen:
+        report.details.append(_detail(deep, next(m for m in judged if m.name == name)))
+    return report
+
+
+def _known(
+    target: Target,
+    deep: Optional[DeepModules],
+    crash: Optional[Report],
+    report: mods.ModsReport,
+) -> list[Module]:
+    """Memory's list joined with the log's; the log's alone when there is no memory."""
+    logged = crash.modules if crash is not None else None
+    try:
+        if deep is not None:
+            table = deep.module_table()
+            report.damage += table.damage
+            remembered = table.modules
+        else:
+            remembered = target.modules()
+    except Unknown as reason:
+        if logged is None or crash is None:
+            why = 'the log has no "Modules linked in:" line' if crash else "no crash report"
+            report.unknown["modules"] = f"{reason}; {why}"
+            return []
+        for key in ("address", "size", "refcount", "used_by", "version", "srcversion", "build_id"):
+            report.unknown[f"modules.{key}"] = str(reason)
+        if crash.cut is not None:
+            report.damage.append(f"the report is not whole ({crash.cut}): modules may be missing")
+        return mods.from_log(crash)
+    joined, notes = mods.join(logged, remembered)
+    report.notes += notes
+    return joined
+
+
+def _load_times(
+    target: Target, known: Sequence[Module], crash: Optional[Report]
+) -> dict[str, mods.LoadTime]:
+    try:
+        log = target.log()
+    except Unknown:  # read as a stream: the modules' own lines are gone, and nothing is claimed
+        return {}
+    until = crash.time if crash is not None else None
+    return mods.load_times(log, (module.name for module in known), until)
+
+
+def _sections(
+    deep: Optional[DeepModules],
+) -> Optional[Callable[[str], Sequence[mods.ModuleSection]]]:
+    if deep is None:
+        return None
+
+    @functools.cache
+    def sections(name: str) -> Sequence[mods.ModuleSection]:
+        try:
+            return deep.module_sections(name)
+        except Unknown:  # the place is then named by its region; `mods NAME` tells the reason
+            return ()
+
+    return sections
+
+
+def _expand(
+    names: list[str], known: Sequence[Module], explanation: Explanation, report: mods.ModsReport
+) -> list[str]:
+    """The names of the modules that the words NAME mean: exact names or patterns."""
+    chosen: list[str] = []
+    for word in names:
+        wanted = word[:-3] if word.endswith(".ko") else word
+        found = [module.name for module in mods.select(known, [wanted.replace("-", "_")])]
+        if not found:
+            gone = explanation.last_unloaded
+            hint = f"; the last one unloaded was {gone}" if gone else ""
+            where = "in the log's module line" if report.target == "log" else "loaded"
+            raise UsageError(
+                f"mods: no module {printable(word)} among the {len(known)} {where}{hint}; "
+                "list them with mods"
+            )
+        chosen += [name for name in found if name not in chosen]
+    return chosen
+
+
+def _check(deep: DeepModules, modules: Sequence[Module], report: mods.ModsReport) -> None:
+    """Compares code with files; a difference becomes a reason to suspect the module."""
+    for module in modules:
+        try:
+            result = deep.module_integrity(module.name)
+        except Unknown as reason:
+            report.unknown[f"integrity.{module.name}"] = str(reason)
+            continue
+        report.integrity[module.name] = result
+        if result.differences:
+            module.why.append(TEXT_DIFFERS)
+
+
+def _check_kernel_text(
+    deep: DeepModules, explanation: Explanation, report: mods.ModsReport
+) -> None:
+    """The function at RIP when it is the kernel's own."""
+    rip = explanation.rip
+    if rip is None or rip.address is None or rip.module is not None:
+        return
+    try:
+        report.integrity[KERNEL] = deep.text_integrity(rip.address)
+    except Unknown as reason:
+        report.unknown[f"integrity.{KERNEL}"] = str(reason)
+
+
+def _gone(
+    target: Target,
+    deep: Optional[DeepModules],
+    known: Sequence[Module],
+    explanation: Explanation,
+    report: mods.ModsReport,
+) -> None:
+    """Unloaded modules, and addresses of the crash that lie where one was."""
+    report.last_unloaded = explanation.last_unloaded
+    if report.last_unloaded is None:
+        try:
+            report.last_unloaded = target.last_unloaded()
+        except Unknown as reason:
+            report.unknown["last_unloaded"] = str(reason)
+    if deep is None:
+        return
+    try:
+        report.unloaded = deep.unloaded_modules()
+    except Unknown as reason:
+        report.unknown["unloaded"] = str(reason)
+        return
+    report.stray = mods.stray_addresses(explanation, known, report.unloaded)
+
+
+def _detail(deep: Optional[DeepModules], module: Module) -> mods.ModuleDetail:
+    if deep is None:
+        return mods.ModuleDetail(module, unknown={"detail": NO_DETAIL})
+    try:
+        detail = deep.module_detail(module.name)
+    except Unknown as reason:
+        return mods.ModuleDetail(module, unknown={"detail": str(reason)})
+    detail.module = module
+    return detail
+
+
+COMMAND = Command(
+    name="mods",
+    summary="loaded modules, sorted by suspicion",
+    description=(
+        "Lists the loaded modules, the suspect ones first with the reason: RIP is in it, it is on "
+        "the stack, the fault address is in or next to it, it was loading or unloading, its code "
+        "differs from its file. With NAME: parameters, sections, symbols, dependencies, and what "
+        "in the kernel points into it."
+    ),
+    examples=(
+        ("mods", "all modules, the suspects first"),
+        ("mods --only tainted", "only out-of-tree, unsigned, forced, … ones"),
+        ("mods hello_2", "everything about hello_2"),
+        ("mods --check --only 'nf_*'", "compare the code of these modules with their files"),
+        ("mods --json", "the same for a program"),
+    ),
+    configure=configure,
+    run=run,
+)
