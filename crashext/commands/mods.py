@@ -94,9 +94,8 @@ def gather(
     deep = target if isinstance(target, DeepModules) else None
     known = _known(target, deep, crash, report)
     judge = functools.partial(
-        mods.judge,
-        explanation=explanation,
-        crash_time=crash.time if crash is not None else None,
+        mods.suspects,
+        **mods.crash_facts(explanation, crash),
         load_times=_load_times(target, known, crash),
         sections=_sections(deep),
     )
@@ -146,7 +145,7 @@ def _known(
             report.unknown[f"modules.{key}"] = str(reason)
         if crash.cut is not None:
             report.damage.append(f"the report is not whole ({crash.cut}): modules may be missing")
-        return mods.from_log(crash)
+        return mods.from_log(logged)
     joined, notes = mods.join(logged, remembered)
     report.notes += notes
     return joined

@@ -12,7 +12,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Optional
+from typing import Callable, Optional, TypedDict
 
 from crashext.engine.integrity import Integrity
 from crashext.engine.model import Explanation, Module, ModuleRegion, StackFrame, hexadecimal
@@ -284,12 +284,12 @@ def _bytes(count: int) -> str:
     return "1 byte" if count == 1 else f"{count} bytes"
 
 
-def from_log(report: Report) -> list[Module]:
-    """What the ``Modules linked in:`` line gives: names, taint letters, ``+``/``-`` states.
+def from_log(logged: Optional[Sequence[LogModule]]) -> list[Module]:
+    """What a ``Modules linked in:`` line gives: names, taint letters, ``+``/``-`` states.
 
     The rest of each Module stays None: a log has no module memory.
     """
-    return [_log_module(entry) for entry in report.modules or ()]
+    return [_log_module(entry) for entry in logged or ()]
 
 
 def _log_module(entry: LogModule) -> Module:
@@ -535,27 +535,28 @@ class ModuleDetail:
     damage: list[str] = field(default_factory=list)
 
 
-def judge(
-    modules: Sequence[Module],
-    explanation: Explanation,
-    *,
-    crash_time: Optional[float] = None,
-    load_times: Optional[Mapping[str, LoadTime]] = None,
-    sections: Optional[Callable[[str], Sequence[ModuleSection]]] = None,
-) -> list[Module]:
-    """:func:`suspects` with the crash's facts taken from an Explanation."""
+class CrashFacts(TypedDict, total=False):
+    """The arguments of :func:`suspects` that an Explanation and a log report have."""
+
+    rip: Optional[int]
+    rip_module: Optional[str]
+    stack: Sequence[StackFrame]
+    fault_address: Optional[int]
+    registers: Mapping[str, int]
+    crash_time: Optional[float]
+
+
+def crash_facts(explanation: Explanation, report: Optional[Report]) -> CrashFacts:
+    """What is known of the crash, for ``suspects(modules, **crash_facts(…))``."""
     rip, fault = explanation.rip, explanation.fault_address
-    return suspects(
-        modules,
-        rip=rip.address if rip is not None else None,
-        rip_module=rip.module if rip is not None else None,
-        stack=explanation.stack or (),
-        fault_address=fault.value if fault is not None else None,
-        registers={name: reg.value for name, reg in (explanation.registers or {}).items()},
-        crash_time=crash_time,
-        load_times=load_times,
-        sections=sections,
-    )
+    return {
+        "rip": rip.address if rip is not None else None,
+        "rip_module": rip.module if rip is not None else None,
+        "stack": explanation.stack or (),
+        "fault_address": fault.value if fault is not None else None,
+        "registers": {name: reg.value for name, reg in (explanation.registers or {}).items()},
+        "crash_time": report.time if report is not None else None,
+    }
 
 
 @dataclass
