@@ -5,6 +5,7 @@
 #ifndef LKM_FAULTS_H
 #define LKM_FAULTS_H
 
+#include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/timer.h>
 #include <linux/types.h>
@@ -24,6 +25,7 @@ struct task_struct;
  * @label: name for messages; NULL as well
  * @count: how many items are left; 0
  * @timer: for faults in a timer
+ * @irq_work: for faults in a hard interrupt
  * @work: for faults in a work item
  *
  * Every fault gets one. It is a valid object with all the mistakes in it that
@@ -38,6 +40,7 @@ struct lkm_request {
 	const char *label;
 	unsigned int count;
 	struct timer_list timer;
+	struct irq_work irq_work;
 	struct delayed_work work;
 };
 
