@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Decoding x86 machine code: iced-x86 behind a small, typed face.
+
+iced-x86 is imported on first use, so that the engine works without it (and starts faster); then
+every function that decodes raises :class:`crashext.errors.Unknown` with the reason. Its operand
+access data is what the analysis rests on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Optional
+
+from crashext.engine.model import Instruction
+from crashext.errors import Unknown
+
+#: No x86 instruction is longer (Intel SDM volume 2, 2.3.11).
+MAX_LENGTH = 15
+
+_SIGN_BIT = 1 << 63
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One memory operand, explicit or implied (the stack of a push).
+
+    ``displacement`` is signed, but for an operand without base register, where it is the address
+    itself (or the offset in the segment, for fs and gs). ``size`` is in bytes, 0 when unknown.
+    Register names are lower case and 64 bits wide where the address is.
+    """
+
+    base: Optional[str]
+    index: Optional[str]
+    scale: int
+    displacement: int
+    segment: Optional[str]  # "fs" and "gs" only: the others are flat
+    size: int
+    access: str  # "read", "write", "read and write"
+    implied: bool = False  # the stack access of push, pop, call, ret
+    #: RIP-relative: ``displacement`` holds the absolute address.
+    rip_relative: bool = False
+    #: bt, bts, btr, btc with a register: the bit number moves the address.
+    bit_offset: Optional[str] = None
+
+    @property
+    def reads(self) -> bool:
+        return self.access != "write"
+
+    @property
+    def writes(self) -> bool:
+        return self.access != "read"
+
+    @property
+    def constant(self) -> bool:
+        """No register takes part: the compiler knew the address."""
+        return not (self.base or self.index or self.segment or self.bit_offset)
+
+    @property
+    def text(self) -> str:
+        """The operand as AT&T writes it: ``0x18(%rbx)``, ``%gs:0x10``, ``0x0``."""
+        prefix = f"%{self.segment}:" if self.segment else ""
+        if not self.base and not self.index:
+            return f"{prefix}0x{self.displacement:x}"
+        number = ""
+        if self.displacement:
+            sign = "-" if self.displacement < 0 else ""
+            number = f"{sign}0x{abs(self.displacement):x}"
+        base = f"%{self.base}" if self.base else ""
+        index = f",%{self.index},{self.scale}" if self.index else ""
+        return f"{prefix}{number}({base}{index})"
+
+    def registers(self) -> list[str]:
+        """The general registers that make the address, base first."""
+        return [name for name in (self.base, self.index, self.bit_offset) if name]
+
+    def address(self, registers: dict[str, int], bits: int = 64) -> Optional[int]:
+        """The effective address with these register values, or None when one is missing.
+
+        fs and gs bases are looked up as ``fs_base`` and ``gs_base``.
+        """
+        total = self.displacement
+        if self.segment:
+            base = registers.get(self.segment + "_base")
+            if base is None:
+                return None
+            total += base
+        for name, scale in ((self.base, 1), (self.index, self.scale)):
+            if name:
+                value = registers.get(name)
+                if value is None:
+                    return None
+                total += value * scale
+        if self.bit_offset:
+            value = registers.get(self.bit_offset)
+            if value is None:
+                return None
+            signed = value - (1 << 64) if value & _SIGN_BIT else value
+            total += (signed >> 6) * 8 if self.size == 8 else (signed >> 5) * 4
+        return total & ((1 << bits) - 1)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One decoded instruction."""
+
+    address: int
+    data: bytes
+    text: str  # AT&T, as objdump prints it: "movl $0x1,0x0"
+    mnemonic: str  # without size suffix: "mov"
+    memory: tuple[Memory, ...]
+    #: "next", "jump", "branch" (conditional), "call", "indirect call", "indirect jump", "return",
+    #: "exception" (ud2), "interrupt" (int3), "other"
+    flow: str
+    target: Optional[int]  # of a direct jump, branch or call
+    written: frozenset[str]  # full registers written for certain
+    maybe_written: frozenset[str]  # … or perhaps (cmov)
+    #: Operand registers in Intel order ("" where an operand is no register), sub-registers named
+    #: as written (``eax``).
+    operand_registers: tuple[str, ...]
+    immediate: Optional[int]
+    repeated: bool = False  # has a rep prefix
+    string: bool = False  # movs, stos, lods, cmps, scas, ins, outs
+    privileged: bool = False
+    raw: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
+    @property
+    def end(self) -> int:
+        return self.address + len(self.data)
+
+    def explicit_memory(self) -> list[Memory]:
+        return [operand for operand in self.memory if not operand.implied]
+
+    def display(self, faulting: bool = False) -> Instruction:
+        """The model's form of it."""
+        return Instruction(
+            address=self.address, bytes=self.data.hex(), text=self.text, faulting=faulting
+        )
+
+
+class _Tables:
+    """iced-x86 and its enums turned into names, made once."""
+
+    def __init__(self) -> None:
+        try:
+            import iced_x86
+        except ImportError as error:
+            raise Unknown(
+                "instructions are not decoded: the Python package iced-x86 is missing "
+                "(pip install iced-x86)"
+            ) from error
+        self.iced = iced_x86
+        self.register = self._names(iced_x86.Register)
+        self.mnemonic = self._names(iced_x86.Mnemonic)
+        flow = iced_x86.FlowControl
+        self.flow = {
+            flow.NEXT: "next",
+            flow.UNCONDITIONAL_BRANCH: "jump",
+            flow.INDIRECT_BRANCH: "indirect jump",
+            flow.CONDITIONAL_BRANCH: "branch",
+            flow.RETURN: "return",
+            flow.CALL: "call",
+            flow.INDIRECT_CALL: "indirect call",
+            flow.INTERRUPT: "interrupt",
+            flow.EXCEPTION: "exception",
+        }
+        access = iced_x86.OpAccess
+        self.access = {
+            access.READ: "read",
+            access.COND_READ: "read",
+            access.WRITE: "write",
+            access.COND_WRITE: "write",
+            access.READ_WRITE: "read and write",
+            access.READ_COND_WRITE: "read and write",
+        }
+        self.sure_write = {access.WRITE, access.READ_WRITE}
+        self.any_write = self.sure_write | {access.COND_WRITE, access.READ_COND_WRITE}
+        self.info = iced_x86.InstructionInfoFactory()
+        self.formatter = iced_x86.Formatter(iced_x86.FormatterSyntax.GAS)
+        self.formatter.hex_prefix = "0x"
+        self.formatter.uppercase_hex = False
+        self.formatter.small_hex_numbers_in_decimal = False
+        self.formatter.rip_relative_addresses = True
+        self.near_branches = {
+            iced_x86.OpKind.NEAR_BRANCH16,
+            iced_x86.OpKind.NEAR_BRANCH32,
+            iced_x86.OpKind.NEAR_BRANCH64,
+        }
+        kind = iced_x86.OpKind
+        self.immediates = {
+            kind.IMMEDIATE8, kind.IMMEDIATE16, kind.IMMEDIATE32, kind.IMMEDIATE64,
+            kind.IMMEDIATE8TO16, kind.IMMEDIATE8TO32, kind.IMMEDIATE8TO64, kind.IMMEDIATE32TO64,
+        }  # fmt: skip
+
+    @staticmethod
+    def _names(enum: Any) -> dict[int, str]:
+        return {
+            value: name.lower()
+            for name, value in vars(enum).items()
+            if isinstance(value, int) and not name.startswith("_")
+        }
+
+    def full(self, register: Any) -> str:
+        """The widest register of the family: ``eax`` → ``rax``."""
+        return self.register[self.iced.RegisterExt.full_register(register)]
+
+
+@lru_cache(maxsize=1)
+def _tables() -> _Tables:
+    return _Tables()
+
+
+def available() -> bool:
+    """Whether iced-x86 can be imported."""
+    try:
+        _tables()
+    except Unknown:
+        return False
+    return True
+
+
+_PAIR = re.compile(r"\((%\w+)?,(%\w+)\)")
+_IMPLIED_Q = re.compile(r"^(call|jmp|push|pop|ret|leave)q\b")
+_STRING_SOURCE = re.compile(r"(?<![:\w])\((%[er]si)\)")
+_STRING_DESTINATION = re.compile(r"(?<![:\w])\((%[er]di)\)")
+_STRING_SUFFIX = re.compile(r"\b(stos|lods|scas)[bwlq]\b")
+
+
+def _objdump_text(text: str, string: bool) -> str:
+    """iced-x86's AT&T text with the last differences to objdump's removed."""
+    text = _PAIR.sub(lambda match: f"({match.group(1) or ''},{match.group(2)},1)", text)
+    text = _IMPLIED_Q.sub(r"\1", text)
+    if string:
+        text = text.replace("repe ", "repz ").replace("repne ", "repnz ")
+        text = _STRING_SOURCE.sub(r"%ds:(\1)", text)
+        text = _STRING_DESTINATION.sub(r"%es:(\1)", text)
+        text = _STRING_SUFFIX.sub(r"\1", text)
+    return text
+
+
+def lengths(data: bytes, bits: int = 64) -> list[int]:
+    """For every offset of ``data`` the length of the instruction there, 0 where there is none."""
+    iced = _tables().iced
+    decoder = iced.Decoder(bits, data, ip=0)
+    result = []
+    for offset in range(len(data)):
+        decoder.position = offset
+        instruction = decoder.decode()
+        result.append(0 if instruction.is_invalid else instruction.len)
+    return result
+
+
+def decode(data: bytes, offset: int, address: int, bits: int = 64) -> Optional[Decoded]:
+    """The instruction at ``data[offset]``, which lies at ``address``; None when there is none.
+
+    Raises Unknown without iced-x86.
+    """
+    tables = _tables()
+    chunk = data[offset : offset + MAX_LENGTH]
+    if not chunk:
+        return None
+    instruction = tables.iced.Decoder(bits, chunk, ip=address & ((1 << bits) - 1)).decode()
+    if instruction.is_invalid:
+        return None
+    return _wrap(tables, instruction, chunk[: instruction.len], address)
+
+
+def decode_run(data: bytes, offset: int, address: int, bits: int = 64) -> list[Decoded]:
+    """Instructions from ``data[offset]`` (at ``address``) on, up to the first that is cut or bad.
+
+    Raises Unknown without iced-x86.
+    """
+    tables = _tables()
+    run = []
+    decoder = tables.iced.Decoder(bits, data[offset:], ip=address & ((1 << bits) - 1))
+    position = offset
+    for instruction in decoder:
+        if instruction.is_invalid:
+            break
+        raw = data[position : position + instruction.len]
+        run.append(_wrap(tables, instruction, raw, address + position - offset))
+        position += instruction.len
+    return run
+
+
+def _wrap(tables: _Tables, instruction: Any, data: bytes, address: int) -> Decoded:
+    info = tables.info.info(instruction)
+    sure: set[str] = set()
+    maybe: set[str] = set()
+    for used in info.used_registers():
+        if used.access in tables.sure_write:
+            sure.add(tables.full(used.register))
+        elif used.access in tables.any_write:
+            maybe.add(tables.full(used.register))
+    registers: list[str] = []
+    immediate = None
+    target = None
+    for number in range(instruction.op_count):
+        kind = instruction.op_kind(number)
+        if kind == tables.iced.OpKind.REGISTER:
+            registers.append(tables.register[instruction.op_register(number)])
+            continue
+        registers.append("")
+        if kind in tables.immediates:
+            immediate = instruction.immediate(number)
+        elif kind in tables.near_branches:
+            target = instruction.near_branch_target
+    mnemonic = tables.mnemonic[instruction.mnemonic]
+    string = bool(instruction.is_string_instruction)
+    # objdump prints a displacement of zero when the encoding holds one.
+    tables.formatter.show_zero_displacements = bool(instruction.memory_displ_size)
+    text = _objdump_text(tables.formatter.format(instruction), string)
+    if instruction.is_ip_rel_memory_operand:
+        text += f"  # 0x{instruction.ip_rel_memory_address:x}"
+    return Decoded(
+        address=address,
+        data=data,
+        text=text,
+        mnemonic=mnemonic,
+        memory=_memory(tables, instruction, info, registers, mnemonic),
+        flow=tables.flow.get(instruction.flow_control, "other"),
+        target=target,
+        written=frozenset(sure - maybe),
+        maybe_written=frozenset(maybe),
+        operand_registers=tuple(registers),
+        immediate=immediate,
+        repeated=bool(
+            instruction.has_rep_prefix
+            or instruction.has_repe_prefix
+            or instruction.has_repne_prefix
+        )
+        and string,
+        string=string,
+        privileged=bool(instruction.is_privileged),
+        raw=instruction,
+    )
+
+
+def _memory(
+    tables: _Tables, instruction: Any, info: Any, registers: list[str], mnemonic: str
+) -> tuple[Memory, ...]:
+    operands = []
+    none = tables.iced.Register.NONE
+    size_of = tables.iced.MemorySizeExt.size
+    stack = bool(instruction.is_stack_instruction)
+    implied_left = stack and not _explicit_stack_operand(tables, instruction)
+    for used in info.used_memory():
+        access = tables.access.get(used.access)
+        if access is None:
+            continue
+        base = tables.register[used.base] if used.base != none else None
+        index = tables.register[used.index] if used.index != none else None
+        segment = tables.register[used.segment]
+        displacement = used.displacement
+        if (base or index) and displacement & _SIGN_BIT:
+            displacement -= 1 << 64
+        implied = (
+            stack
+            and base in ("rsp", "esp", "rbp", "ebp")
+            and index is None
+            and (implied_left or _is_stack_step(mnemonic, base, displacement))
+        )
+        bit_offset = None
+        if mnemonic in ("bt", "bts", "btr", "btc") and len(registers) == 2 and registers[1]:
+            bit_offset = tables.full(instruction.op_register(1))
+        operands.append(
+            Memory(
+                base=base,
+                index=index,
+                scale=used.scale,
+                displacement=displacement,
+                segment=segment if segment in ("fs", "gs") else None,
+                size=size_of(used.memory_size) or size_of(instruction.memory_size),
+                access=access,
+                implied=implied,
+                rip_relative=bool(instruction.is_ip_rel_memory_operand)
+                and not base
+                and not index
+                and displacement == instruction.ip_rel_memory_address,
+                bit_offset=bit_offset,
+            )
+        )
+    return tuple(operands)
+
+
+def _explicit_stack_operand(tables: _Tables, instruction: Any) -> bool:
+    return any(
+        instruction.op_kind(number) == tables.iced.OpKind.MEMORY
+        for number in range(instruction.op_count)
+    )
+
+
+def _is_stack_step(mnemonic: str, base: Optional[str], displacement: int) -> bool:
+    """The stack half of ``push mem``/``call mem`` (rsp-8) and ``pop mem`` (rsp)."""
+    if base not in ("rsp", "esp"):
+        return False
+    return displacement == 0 if mnemonic.startswith("pop") else displacement < 0
+
+
+# --- Finding instruction borders ---------------------------------------------------------------
+
+
+def borders_before(
+    data: bytes, fault_index: int, function_offset: Optional[int] = None, bits: int = 64
+) -> tuple[int, bool]:
+    """Where to begin decoding so that an instruction starts at ``fault_index``.
+
+    x86 code cannot be decoded backwards. When the function starts within ``data``
+    (``function_offset`` is RIP's offset in it, 0 … fault_index), its start is certain. Otherwise
+    every start that leads to RIP votes for the borders that it passes: x86 code synchronises
+    itself after a few instructions, so the borders near RIP get nearly all votes. Returns
+    (start, certain); start == fault_index when nothing leads there. Linear in ``len(data)``.
+    """
+    if not 0 <= fault_index <= len(data):
+        raise ValueError(f"fault index {fault_index} is outside of {len(data)} bytes")
+    size = lengths(data[: fault_index + MAX_LENGTH], bits)
+    if function_offset is not None and 0 <= function_offset <= fault_index:
+        start = fault_index - function_offset
+        position = start
+        while position < fault_index and size[position]:
+            position += size[position]
+        if position == fault_index:
+            return start, True
+    reaches = [False] * fault_index + [True]
+    for offset in range(fault_index - 1, -1, -1):
+        end = offset + size[offset]
+        reaches[offset] = bool(size[offset]) and end <= fault_index and reaches[end]
+    votes = [0] * (fault_index + 1)
+    predecessors: dict[int, list[int]] = {}
+    for offset in range(fault_index):
+        if reaches[offset]:
+            votes[offset] += 1
+            end = offset + size[offset]
+            votes[end] += votes[offset]
+            predecessors.setdefault(end, []).append(offset)
+    position = fault_index
+    while position in predecessors:
+        # Most votes; of equals the longest, which keeps a REX prefix with its instruction.
+        position = max(predecessors[position], key=lambda start: (votes[start], -start))
+    return position, False

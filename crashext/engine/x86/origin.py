@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where a register's value came from, within the straight-line code before RIP.
+
+A log holds 42 bytes before RIP: enough, often, to see the load, the move from an argument register
+or the call that produced a bad pointer. What is said holds for control that came straight down;
+a jump from elsewhere into the middle is looked for and reported, one from outside the bytes cannot
+be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from crashext.engine.x86.decoder import Decoded, Memory
+
+#: System V ABI, as the kernel's functions use it (Documentation: psABI 3.2.3).
+ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
+CALLER_SAVED = frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"})
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+_LOADS = {"mov", "movabs", "movzx", "movsx", "movsxd"}
+_ARITHMETIC = {"add", "sub", "and", "or", "xor", "shl", "shr", "sar", "inc", "dec", "neg", "not"}
+_MAX_STEPS = 8
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instruction that took part, nearest to the fault first."""
+
+    address: int
+    instruction: str
+    text: str
+
+
+@dataclass
+class Origin:
+    """Where a register's value came from.
+
+    ``kind``: "memory" (loaded; ``memory`` is the operand, ``memory_address`` its address where the
+    registers still tell), "argument" (``argument`` counts from 1), "return-value" (of the call at
+    ``call_address`` to ``call_target``), "constant" (``constant``), "computed", "caller" (a
+    register that the function had from its caller), "unknown".
+    """
+
+    register: str
+    kind: str
+    text: str
+    steps: list[Step] = field(default_factory=list)
+    memory: Optional[Memory] = None
+    memory_address: Optional[int] = None
+    argument: Optional[int] = None
+    call_address: Optional[int] = None
+    call_target: Optional[int] = None
+    constant: Optional[int] = None
+    #: Sum of what lea and add put on top: the value is what was loaded plus this.
+    offset: int = 0
+    #: The code tested the register for zero / for an error pointer on the way.
+    null_checked: bool = False
+    error_checked: bool = False
+    #: False when a jump within the bytes joins between the origin and the fault.
+    straight: bool = True
+
+
+def _argument(name: str) -> Optional[int]:
+    return ARGUMENTS.index(name) + 1 if name in ARGUMENTS else None
+
+
+def is_function_start(run: list[Decoded]) -> bool:
+    """Whether a run begins as functions begin: endbr64, the ftrace nop, or a frame set-up."""
+    if not run:
+        return False
+    if run[0].mnemonic in ("endbr64", "endbr32"):
+        return True
+    # The ftrace site: a 5-byte nop, patched to call __fentry__ while it is traced.
+    if run[0].data[:5] == b"\x0f\x1f\x44\x00\x00":
+        return True
+    return len(run) > 1 and run[0].text == "push %rbp" and run[1].text == "mov %rsp,%rbp"
+
+
+def _is_fentry(run: list[Decoded], index: int) -> bool:
+    """A call at the very start of a function is ftrace's: it preserves every register."""
+    if run[index].flow != "call" or run[index].length != 5:
+        return False
+    return index == 0 or (index == 1 and run[0].mnemonic in ("endbr64", "endbr32"))
+
+
+def _joins(run: list[Decoded], after: list[Decoded], low: int, high: int) -> bool:
+    """Whether a visible jump lands behind ``low`` and not behind ``high``."""
+    return any(
+        insn.target is not None and insn.flow in ("jump", "branch") and low < insn.target <= high
+        for insn in (*run, *after)
+    )
+
+
+def _same(register: str, written: str) -> bool:
+    return register == written
+
+
+def trace(
+    register: str,
+    run: list[Decoded],
+    *,
+    registers: Optional[dict[str, int]] = None,
+    from_function_start: bool = False,
+    after: Optional[list[Decoded]] = None,
+    fault: Optional[Decoded] = None,
+) -> Origin:
+    """Follow ``register`` (64-bit name) back through ``run``, the instructions before the fault.
+
+    ``from_function_start``: ``run`` begins at the function's entry, so an argument register that
+    nothing wrote holds the argument. ``registers`` (at the fault) turn a load into an address.
+    ``after`` and ``fault`` are only searched for jumps back into ``run``.
+    """
+    origin = Origin(register=register, kind="unknown", text="")
+    entry = from_function_start or is_function_start(run)
+    current = register
+    index = len(run) - 1
+    high = fault.address if fault is not None else (run[-1].end if run else 0)
+    low = run[0].address - 1 if run else 0
+    while index >= 0 and len(origin.steps) < _MAX_STEPS:
+        insn = run[index]
+        if insn.flow in ("jump", "return", "indirect jump", "exception"):
+            origin.text = (
+                f"the code before 0x{insn.end:x} does not fall through ({insn.text}): "
+                f"%{current} was set on another path"
+            )
+            low = insn.address
+            break
+        if insn.flow in ("call", "indirect call") and not (entry and _is_fentry(run, index)):
+            if current in CALLER_SAVED:
+                _from_call(origin, current, insn)
+                low = insn.address
+                break
+        else:
+            _note_checks(origin, current, run, index)
+            if current in insn.maybe_written:
+                origin.kind = "computed"
+                origin.text = f"%{current} may have been replaced by {insn.text}"
+                origin.steps.append(Step(insn.address, insn.text, "conditional"))
+                low = insn.address
+                break
+            if current in insn.written:
+                follow = _definition(origin, current, insn, run[index + 1 :], registers)
+                low = insn.address
+                if follow is None:
+                    break
+                current = follow
+        index -= 1
+    else:
+        _at_the_edge(origin, current, entry, bool(run))
+    others = [*run, *((fault,) if fault is not None else ()), *(after or [])]
+    if origin.kind != "unknown" and _joins(others, [], low, high):
+        origin.straight = False
+        origin.text += "; a jump joins in between, so another path is possible"
+    return origin
+
+
+def _at_the_edge(origin: Origin, current: str, entry: bool, seen: bool) -> None:
+    if entry:
+        number = _argument(current)
+        if number is not None:
+            origin.kind = "argument"
+            origin.argument = number
+            origin.text = f"%{current} is the function's {_ORDINALS[number - 1]} argument"
+        else:
+            origin.kind = "caller"
+            origin.text = f"%{current} was set by the caller"
+    elif not seen:
+        origin.text = f"no code before RIP is known: where %{current} was set cannot be seen"
+    else:
+        origin.text = f"the code shown does not reach back to where %{current} was set"
+    if origin.steps and origin.kind != "unknown":
+        origin.text = _chain(origin, origin.text)
+
+
+def _chain(origin: Origin, end: str) -> str:
+    return "; ".join([*(step.text for step in origin.steps), end])
+
+
+def _from_call(origin: Origin, current: str, insn: Decoded) -> None:
+    origin.call_address = insn.address
+    origin.call_target = insn.target
+    if current == "rax":
+        origin.kind = "return-value"
+        what = f"0x{insn.target:x}" if insn.target is not None else insn.text
+        end = f"%rax is what the call at 0x{insn.address:x} ({what}) returned"
+        origin.text = _chain(origin, end)
+    else:
+        origin.kind = "unknown"
+        origin.text = _chain(
+            origin,
+            f"%{current} does not survive the call at 0x{insn.address:x}, "
+            "so a path that the bytes do not show set it",
+        )
+
+
+def _note_checks(origin: Origin, current: str, run: list[Decoded], index: int) -> None:
+    insn = run[index]
+    registers = insn.operand_registers
+    if insn.mnemonic == "test" and len(registers) == 2 and set(registers) == {current}:
+        if any(later.flow == "branch" for later in run[index + 1 : index + 3]):
+            origin.null_checked = True
+    elif insn.mnemonic == "cmp" and current in registers and insn.immediate is not None:
+        # IS_ERR(): compares with -MAX_ERRNO, 0xfffffffffffff000 or …f001.
+        if insn.immediate & 0xFFFF_FFFF_FFFF_FFFF in (0xFFFF_FFFF_FFFF_F000, 0xFFFF_FFFF_FFFF_F001):
+            origin.error_checked = True
+        elif insn.immediate == 0:
+            origin.null_checked = True
+
+
+def _definition(
+    origin: Origin,
+    current: str,
+    insn: Decoded,
+    later: list[Decoded],
+    registers: Optional[dict[str, int]],
+) -> Optional[str]:
+    """Note what ``insn`` does to ``current``; the register to follow on, or None at the end."""
+    explicit = insn.explicit_memory()
+    if insn.mnemonic == "pop":
+        origin.kind = "memory"
+        origin.text = _chain(origin, f"%{current} was popped from the stack")
+        origin.steps.append(Step(insn.address, insn.text, f"%{current} popped"))
+        return None
+    if insn.mnemonic in _LOADS and explicit:
+        _loaded(origin, current, insn, explicit[0], later, registers)
+        return None
+    if insn.mnemonic in _LOADS and len(insn.operand_registers) == 2:
+        source = insn.operand_registers[1]
+        if source:
+            full = _full_name(source)
+            origin.steps.append(Step(insn.address, insn.text, f"%{current} is a copy of %{full}"))
+            return full
+        if insn.immediate is not None:
+            origin.kind = "constant"
+            origin.constant = insn.immediate
+            origin.text = _chain(origin, f"%{current} is the constant 0x{insn.immediate:x}")
+            origin.steps.append(Step(insn.address, insn.text, "constant"))
+            return None
+    names = insn.operand_registers
+    if insn.mnemonic in ("xor", "sub") and len(names) == 2 and names[0] == names[1] != "":
+        origin.kind = "constant"
+        origin.constant = 0
+        origin.text = _chain(origin, f"the code sets %{current} to 0 ({insn.text})")
+        origin.steps.append(Step(insn.address, insn.text, "set to 0"))
+        return None
+    if insn.mnemonic == "lea":
+        return _lea(origin, current, insn)
+    if (
+        insn.mnemonic in ("add", "sub")
+        and insn.immediate is not None
+        and len(names) == 2
+        and _full_name(names[0]) == current
+        and not explicit
+    ):
+        signed = insn.immediate - (1 << 64) if insn.immediate >> 63 else insn.immediate
+        origin.offset += signed if insn.mnemonic == "add" else -signed
+        origin.steps.append(
+            Step(insn.address, insn.text, f"{insn.text} moved %{current} by {_offset(origin)}")
+        )
+        return current
+    if insn.mnemonic in _ARITHMETIC and not explicit and names and _full_name(names[0]) == current:
+        origin.kind = "computed"
+    else:
+        origin.kind = "computed"
+    origin.text = _chain(origin, f"%{current} was computed by {insn.text}")
+    origin.steps.append(Step(insn.address, insn.text, "computed"))
+    return None
+
+
+def _offset(origin: Origin) -> str:
+    return f"{'-' if origin.offset < 0 else '+'}0x{abs(origin.offset):x}"
+
+
+def _lea(origin: Origin, current: str, insn: Decoded) -> Optional[str]:
+    raw = insn.raw
+    operand = insn.text.split(None, 1)[1].split("  #")[0].rsplit(",%", 1)[0]
+    if raw.is_ip_rel_memory_operand:
+        address = int(raw.ip_rel_memory_address)
+        origin.kind = "constant"
+        origin.constant = address
+        origin.text = _chain(origin, f"%{current} is the address 0x{address:x} (a variable)")
+        origin.steps.append(Step(insn.address, insn.text, "address of a variable"))
+        return None
+    base = operand[operand.find("(") + 1 : -1] if "(" in operand else ""
+    parts = base.split(",")
+    if len(parts) == 1 and parts[0].startswith("%"):
+        source = parts[0][1:]
+        displacement = int(raw.memory_displacement)
+        signed = displacement - (1 << 64) if displacement >> 63 else displacement
+        origin.offset += signed
+        sign = "-" if signed < 0 else "+"
+        origin.steps.append(
+            Step(
+                insn.address,
+                insn.text,
+                f"%{current} is %{source} {sign} 0x{abs(signed):x} ({insn.text})",
+            )
+        )
+        return source
+    origin.kind = "computed"
+    origin.text = _chain(origin, f"%{current} was computed by {insn.text}")
+    origin.steps.append(Step(insn.address, insn.text, "computed"))
+    return None
+
+
+def _loaded(
+    origin: Origin,
+    current: str,
+    insn: Decoded,
+    memory: Memory,
+    later: list[Decoded],
+    registers: Optional[dict[str, int]],
+) -> None:
+    origin.kind = "memory"
+    origin.memory = memory
+    rewritten = set().union(
+        insn.written,
+        *(step.written | step.maybe_written for step in later),
+        *(CALLER_SAVED for step in later if step.flow in ("call", "indirect call")),
+    )
+    where = ""
+    if registers is not None and not rewritten & set(memory.registers()):
+        origin.memory_address = memory.address(registers)
+        if origin.memory_address is not None and memory.registers():
+            where = f" (0x{origin.memory_address:x})"
+    origin.text = _chain(origin, f"%{current} was loaded from {memory.text}{where}")
+    origin.steps.append(Step(insn.address, insn.text, f"%{current} loaded from {memory.text}"))
+
+
+_FAMILIES: dict[str, str] = {}
+for _letter in "abcd":
+    for _name in (f"r{_letter}x", f"e{_letter}x", f"{_letter}x", f"{_letter}l", f"{_letter}h"):
+        _FAMILIES[_name] = f"r{_letter}x"
+for _stem in ("si", "di", "bp", "sp"):
+    for _name in (f"r{_stem}", f"e{_stem}", _stem, f"{_stem}l"):
+        _FAMILIES[_name] = f"r{_stem}"
+for _number in range(8, 16):
+    for _suffix in ("", "d", "w", "b", "l"):
+        _FAMILIES[f"r{_number}{_suffix}"] = f"r{_number}"
+
+
+def _full_name(register: str) -> str:
+    """``eax`` → ``rax``; a register of another family as it is."""
+    return _FAMILIES.get(register, register)
+
+
+full_name = _full_name
