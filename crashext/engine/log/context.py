@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lines that say who, where and with what: CPU/PID/Comm, taint, modules."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from crashext.engine.report import LogModule
+
+
+class CpuLine(NamedTuple):
+    """``CPU: n PID: p Comm: c Tainted: … release version`` (lib/dump_stack.c)."""
+
+    cpu: Optional[int]
+    pid: int
+    uid: Optional[int]
+    comm: str
+    taint: Optional[str]
+    release: Optional[str]
+    version: Optional[str]
+
+
+_CPU = re.compile(
+    r"CPU: (?P<cpu>\d+) (?:UID: (?P<uid>\d+) )?PID: (?P<pid>\d+) Comm: (?P<comm>.{0,24}?) "
+    r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +"
+    r"(?P<release>[0-9]\S*)(?: (?P<version>\S.*?))? *$"
+)
+_CPU_CUT = re.compile(
+    r"CPU: (?P<cpu>\d+) (?:UID: (?P<uid>\d+) )?PID: (?P<pid>\d+) Comm: (?P<comm>.{1,20})"
+)
+# Before 3.9: "Pid: 1234, comm: insmod Tainted: G  O 2.6.32-504.el6.x86_64 #1 HP …"
+_PID = re.compile(
+    r"Pid: (?P<pid>\d+), comm: (?P<comm>.{0,24}?) "
+    r"(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>[0-9]\S*)"
+    r"(?: (?P<version>#\S*))?"
+)
+_LAST_UNLOADED = re.compile(r"\[last unloaded: ([^\s\](]+)(?:\([A-Z+-]*\))?[^\]]*\]?")
+_MODULE = re.compile(r"([A-Za-z0-9_-]+)(?:\(([A-Z]*)([+-]?)\))?")
+
+
+def taint_letters(field: str) -> str:
+    """The letters of a taint field. ``G`` (no proprietary module) counts as printed.
+
+    Red Hat's kernels append their own marks after a row of dashes; those are not taints of the
+    kernel and end the letters.
+    """
+    letters = field.split("-", 1)[0]
+    return "".join(letter for letter in letters if letter.isupper())
+
+
+def parse_cpu_line(text: str) -> Optional[CpuLine]:
+    """The task line of a report, in the forms before and since 3.9, whole or cut."""
+    match = _CPU.match(text) or _PID.match(text)
+    if match is None:
+        match = _CPU_CUT.match(text)
+        if match is None:
+            return None
+        uid = match["uid"]
+        return CpuLine(
+            int(match["cpu"]), int(match["pid"]), int(uid) if uid else None,
+            match["comm"].split(" Tainted")[0].split(" Not tainted")[0].strip(), None, None, None,
+        )  # fmt: skip
+    groups = match.groupdict()
+    return CpuLine(
+        cpu=int(groups["cpu"]) if groups.get("cpu") else None,
+        pid=int(groups["pid"]),
+        uid=int(groups["uid"]) if groups.get("uid") else None,
+        comm=groups["comm"],
+        taint=taint_letters(groups["taint"]) if groups["taint"] else "",
+        release=groups["release"],
+        version=groups["version"],
+    )
+
+
+def parse_modules(text: str) -> tuple[list[LogModule], Optional[str]]:
+    """What follows ``Modules linked in:``, joined: the modules and the last unloaded one."""
+    last_unloaded = None
+    match = _LAST_UNLOADED.search(text)
+    if match:
+        last_unloaded = match[1]
+        text = text[: match.start()]
+    modules = []
+    for token in text.split():
+        match = _MODULE.fullmatch(token)
+        if match:
+            state = {"+": "loading", "-": "unloading"}.get(match[3] or "", "live")
+            modules.append(LogModule(match[1], match[2] or "", state))
+    return modules, last_unloaded
+
+
+_MODULES_MORE = re.compile(
+    r" *(?:[A-Za-z0-9_][\w-]*(?:\([A-Z]*[+-]?\))?(?: +|$))*(?:\[last(?: unloaded:?.*)?|unloaded: [^\]]*\])? *$"
+)
+
+
+def continues_modules(text: str) -> bool:
+    """Whether a line can be the wrapped rest of ``Modules linked in:``."""
+    return bool(text.strip()) and _MODULES_MORE.match(text) is not None
