@@ -51,15 +51,25 @@ class Command:
     examples: tuple[tuple[str, str], ...]  # (words, what they do)
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Context, argparse.Namespace], int]
-    #: How the shell door treats the first word: "always" a log or dump to open, or "optional": a
-    #: word that names a file is the target, any other belongs to the command (``oops 0x0002``).
+    #: How the shell door gets the target: "always" the first word; "optional": the first of
+    #: ``args.words`` when it names a file, for commands that also work alone (``oops 0x0002``).
     shell_target: str = "always"
 
-    def parser(self, prog: Optional[str] = None) -> CommandParser:
+    def parser(
+        self,
+        prog: Optional[str] = None,
+        first: Optional[Callable[[argparse.ArgumentParser], None]] = None,
+    ) -> CommandParser:
+        """The command's parser; ``first`` lets a door add its own words before the command's.
+
+        Doors parse with ``parse_intermixed_args``: options may stand between the words.
+        """
         parser = CommandParser(
             prog=prog or self.name,
             description=self.description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        if first is not None:
+            first(parser)
         self.configure(parser)
         return parser

@@ -56,6 +56,11 @@ class Access:
     size: Optional[int] = None
     address: Optional[int] = hexadecimal()
     expression: Optional[str] = None
+    operand: Optional[str] = None  # as the assembler writes it: "0x18(%rbx)"
+    register: Optional[str] = None  # the register that holds the bad pointer
+    register_value: Optional[int] = hexadecimal()
+    origin: Optional[str] = None  # where that register came from, in words
+    source: Optional[str] = None  # what the source calls it: "req->file", "*p"
 
 
 @dataclass
@@ -140,6 +145,8 @@ class StackFrame:
     reliable: bool = True
     inlined: bool = False
     address: Optional[int] = hexadecimal()
+    #: Frames left out right after this one (a stack overflow has hundreds).
+    omitted: int = 0
 
 
 @dataclass

@@ -105,6 +105,9 @@ class Target(Protocol):
 
     def symbol(self, address: int) -> Symbol: ...
 
+    def address(self, name: str) -> int:
+        """The address of a symbol by name; Unknown when there is none or more than one."""
+
     def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
         """The inline chain at an address, innermost first. Raises Unknown without debug info."""
 

@@ -71,6 +71,9 @@ class LogTarget:
     def symbol(self, address: int) -> Symbol:
         raise Unknown("a log has no symbol table")
 
+    def address(self, name: str) -> int:
+        raise Unknown("a log has no symbol table")
+
     def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
         self._no_debug_info()
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shell door: ``crashext COMMAND …``."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Callable, Optional
+
+from crashext import __version__
+from crashext.commands import NAMES, load
+from crashext.commands.base import Context, HelpRequested
+from crashext.errors import CrashextError, UsageError
+
+if TYPE_CHECKING:
+    from crashext.commands.base import Command
+    from crashext.targets.base import Target
+
+#: Subcommands with a parser of their own: module with ``main(argv) -> int``, and what it does.
+TOOLS = {
+    "build": ("crashext.build", "build crashext.so for the installed crash"),
+    "doctor": ("crashext.doctor", "check that the tools here fit a dump"),
+    "lab": ("crashext.lab.cli", "make real vmcores in QEMU"),
+}
+
+EXIT_USAGE = 2
+EXIT_PIPE = 141  # 128 + SIGPIPE, as a shell reports it
+EXIT_INTERRUPT = 130
+
+
+def usage() -> str:
+    lines = ["usage: crashext COMMAND … (crashext COMMAND -h for more)", ""]
+    lines += [f"  {name:<8} {load(name).summary}" for name in NAMES]
+    lines += [f"  {name:<8} {summary}" for name, (_, summary) in TOOLS.items()]
+    lines += ["", "TARGET is a kernel log (or - for standard input) or a vmcore."]
+    return "\n".join(lines) + "\n"
+
+
+def _configure(command: Command, parser: argparse.ArgumentParser) -> None:
+    """What the shell door adds to a command: the log or dump to open, and how."""
+    if command.shell_target == "always":
+        parser.add_argument("shell_target", metavar="TARGET", help="kernel log, -, or vmcore")
+    parser.add_argument(
+        "-s",
+        "--symbols",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="vmlinux or module file with debug info (may be repeated)",
+    )
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="default: auto"
+    )
+
+
+def _wants_color(choice: str) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def run_command(command: Command, words: list[str]) -> int:
+    """Runs one command of the suite with the shell's words; returns the exit code."""
+    parser = command.parser(
+        f"crashext {command.name}", first=lambda parser: _configure(command, parser)
+    )
+    args = parser.parse_intermixed_args(words)
+    word: Optional[str] = getattr(args, "shell_target", None)
+    if word is None and args.words and (args.words[0] == "-" or os.path.exists(args.words[0])):
+        word = args.words.pop(0)
+
+    @functools.lru_cache(maxsize=None)
+    def target() -> Target:
+        if word is None:
+            raise UsageError(f"{parser.prog}: which log or vmcore? see {parser.prog} -h")
+        from crashext.opening import open_target
+
+        return open_target(word, symbols=args.symbols, module_dirs=args.module_dir)
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    context = Context(sys.stdout, target, _wants_color(args.color), min(width, 120), "shell")
+    return command.run(context, args)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        if len(words) > 1 and words[0] == "help":
+            return _dispatch([words[1], "-h"])
+        sys.stdout.write(usage())
+        return 0 if words else EXIT_USAGE
+    if words[0] in ("-V", "--version", "version"):
+        sys.stdout.write(f"crashext {__version__}\n")
+        return 0
+    name, rest = words[0], words[1:]
+    if name in TOOLS:
+        main_of: Callable[[list[str]], int] = importlib.import_module(TOOLS[name][0]).main
+        return main_of(rest)
+    if name in NAMES:
+        return run_command(load(name), rest)
+    raise UsageError(f"crashext: no command {name!r}; see crashext --help")
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """The console script. Every failure that we know is one line on standard error."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except HelpRequested as page:
+        sys.stdout.write(str(page))
+        return 0
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    except CrashextError as error:
+        sys.stderr.write(f"crashext: {error}\n")
+        return 1
+    except BrokenPipeError:
+        # The reader (head, less) has gone; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return EXIT_INTERRUPT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``explain``: what happened, where, whose fault, how sure, and how to check it."""
+
+from __future__ import annotations
+
+import argparse
+
+from crashext.commands.base import Command, Context
+from crashext.commands.options import (
+    add_output_options,
+    add_source_options,
+    apply_source_options,
+)
+from crashext.engine.verdict import explain, read_log
+from crashext.render import json, text
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_output_options(parser)
+    add_source_options(parser)
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Prints the explanation. Exit code 0 when a crash was explained, 1 when there is none."""
+    target = context.target()
+    apply_source_options(target, args)
+    explanation = explain(target, read_log(target))
+    if args.json:
+        context.out.write(json.render(explanation))
+    else:
+        context.out.write(
+            text.render(explanation, color=context.color, width=context.width, verbose=args.verbose)
+        )
+    return 0 if explanation.crashed else 1
+
+
+COMMAND = Command(
+    name="explain",
+    summary="explain the crash",
+    description=(
+        "Explains the crash: its kind, the faulting instruction and source line, the bad pointer, "
+        "the function and module to look at, the evidence for each claim, and what to do next."
+    ),
+    examples=(
+        ("explain", "the crash on one screen"),
+        ("explain -v", "with registers, disassembly, stack and evidence"),
+        ("explain --json", "the same for a program (schema crashext/1)"),
+        ("explain --source-dir /usr/src/linux", "with source text from this directory"),
+    ),
+    configure=configure,
+    run=run,
+)

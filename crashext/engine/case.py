@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One crash under examination: what is asked, what is known, what could not be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Callable, Optional, TypeVar
+
+from crashext.engine.model import Check, Evidence, Explanation
+from crashext.engine.report import LogSummary, Report
+from crashext.errors import Unknown
+
+if TYPE_CHECKING:
+    from crashext.engine.values import AddressLayout
+    from crashext.engine.x86.insn import Analysis
+    from crashext.targets.base import ExceptionFrame, Target
+
+T = TypeVar("T")
+
+
+@dataclass
+class Case:
+    """The evidence gathered so far and the Explanation that grows from it."""
+
+    target: Target
+    summary: LogSummary
+    report: Optional[Report]
+    explanation: Explanation
+    frame: Optional[ExceptionFrame] = None
+    analysis: Optional[Analysis] = None
+    layout: Optional[AddressLayout] = None
+    #: Reasons given for questions that have no key of their own, by question.
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, key: str, question: Callable[[], T]) -> Optional[T]:
+        """The target's answer, or None with its reason kept under ``key``."""
+        try:
+            return question()
+        except Unknown as reason:
+            self.reasons.setdefault(key, str(reason))
+            return None
+
+    def claim(
+        self,
+        claim: str,
+        source: str,
+        detail: str = "",
+        *,
+        crash: Optional[str] = None,
+        drgn: Optional[str] = None,
+    ) -> None:
+        """Adds a piece of evidence with the commands that check it."""
+        self.explanation.evidence.append(Evidence(claim, source, detail, Check(crash, drgn)))
+
+    def contradict(self, text: str) -> None:
+        self.explanation.contradictions.append(text)
+
+    @property
+    def registers(self) -> dict[str, int]:
+        """The interrupted registers: from memory when found there, else from the log."""
+        if self.frame is not None:
+            return self.frame.registers
+        return self.report.registers if self.report is not None else {}
+
+    @property
+    def in_kernel(self) -> bool:
+        return not (self.report is not None and self.report.mode == "user")
+
+
+def log_source(line: int) -> str:
+    """How evidence names a log line (1-based)."""
+    return f"log line {line}" if line else "log"

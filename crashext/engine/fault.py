@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The fault itself: registers, error code, the access and its address, and the kind they make."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from crashext.engine import values
+from crashext.engine.case import Case, log_source
+from crashext.engine.model import Access, FaultAddress, RegisterValue
+from crashext.engine.place import code_window
+from crashext.engine.x86 import insn, pagefault, traps
+from crashext.errors import Unknown
+
+#: Kinds that the lines of a log tell only roughly: the address and the code decide.
+REFINABLE = frozenset(
+    {
+        "null-deref", "err-ptr", "bad-pointer", "non-canonical", "use-after-free",
+        "general-protection", "write-to-read-only", "nx-exec", "user-memory-access", "unknown",
+    }
+)  # fmt: skip
+
+#: Candidates for the address of a page fault, the best first. The CR2 of the register block can
+#: hold a later fault (the kernel's own probe of the code bytes); the headline cannot.
+_ADDRESS_ORDER = ("headline", "memory", "CR2 end", "CR2")
+
+
+def layout(case: Case) -> values.AddressLayout:
+    """The kernel's address map; its movable bases are read from memory where there is one."""
+
+    def variable(name: str, size: int) -> Optional[int]:
+        try:
+            return int.from_bytes(case.target.read(case.target.address(name), size), "little")
+        except Unknown:
+            return None  # KASLR of memory is not built in, or there is no memory to ask
+
+    return values.AddressLayout(
+        five_level=bool(variable("__pgtable_l5_enabled", 4)),
+        page_offset=variable("page_offset_base", 8),
+        vmalloc=variable("vmalloc_base", 8),
+        vmemmap=variable("vmemmap_base", 8),
+    )
+
+
+def registers(case: Case) -> None:
+    """Fills ``registers`` with a meaning each; compares memory with the log."""
+    explanation, report = case.explanation, case.report
+    found = insn.normalise(case.registers)
+    if not found:
+        explanation.unknown["registers"] = case.reasons.get(
+            "registers", "the report prints no registers"
+        )
+        return
+    case.layout = layout(case)
+
+    def symbol(address: int) -> Optional[str]:
+        try:
+            known = case.target.symbol(address)
+        except Unknown:
+            return None
+        module = f" [{known.module}]" if known.module else ""
+        return f"{known.name}+0x{known.offset:x}{module}"
+
+    explanation.registers = {
+        name: RegisterValue(
+            value, values.describe(value, layout=case.layout, symbols=symbol, pointer=False)
+        )
+        for name, value in found.items()
+        if name not in ("cs", "ss", "ds", "es", "fs", "gs", "eflags", "orig_rax")
+        and not name.startswith(("cr", "dr"))
+    }
+    if case.frame is None or report is None:
+        return
+    logged = insn.normalise(report.registers)
+    differing = [
+        name
+        for name, value in logged.items()
+        if name in explanation.registers and found.get(name) != value
+    ]
+    if differing:
+        case.contradict(
+            "registers in the log and in memory differ: "
+            + ", ".join(f"{name} {logged[name]:#x} ≠ {found[name]:#x}" for name in differing[:4])
+        )
+    case.claim(
+        "the interrupted registers",
+        "memory",
+        case.frame.how,
+        crash="bt",
+        drgn=f"Object(prog, 'struct pt_regs', address=0x{case.frame.address:x})"
+        if case.frame.address
+        else None,
+    )
+
+
+def trap_of(case: Case) -> Optional[str]:
+    """The mnemonic of the trap: from the log, else from memory."""
+    if case.report is not None and case.report.trap is not None:
+        return case.report.trap
+    return case.frame.trap if case.frame is not None else None
+
+
+def error_code(case: Case) -> None:
+    """Fills ``error_code``: the page-fault bits, or the selector of the other traps."""
+    explanation, report, trap = case.explanation, case.report, trap_of(case)
+    code = report.error_code if report is not None else None
+    remembered = case.frame.error_code if case.frame is not None else None
+    if code is not None and remembered is not None and code != remembered & 0xFFFF:
+        case.contradict(
+            f"the log says error code {code:04x}, memory says {remembered:04x}; the log is believed"
+        )
+    if code is None:
+        code = remembered
+    if trap is None or code is None:
+        explanation.unknown["error_code"] = (
+            "the report has no trap with an error code" if trap is None else f"no code with {trap}"
+        )
+        return
+    known = traps.trap_by_mnemonic(trap)
+    if known is not None and not known.has_error_code:
+        explanation.unknown["error_code"] = f"{trap} ({known.name}) has no error code"
+        return
+    if trap == "#PF":
+        rip = case.registers.get("rip")
+        address = _candidate(case)
+        explanation.error_code = pagefault.explain_error_code(
+            code, rip=rip, address=address[0] if address else None
+        )
+    else:
+        explanation.error_code = traps.explain_selector_error(code)
+    line = report.error_code_line if report is not None else 0
+    case.claim(
+        f"error code {code:04x}: {explanation.error_code.meaning}",
+        log_source(line) if report is not None and report.error_code is not None else "memory",
+        crash="log",
+        drgn="print(get_dmesg(prog).decode())",
+    )
+
+
+def _candidate(case: Case) -> Optional[tuple[int, str]]:
+    """The reported fault address and where it is from, before the instruction is consulted."""
+    trap = trap_of(case)
+    offered: dict[str, tuple[int, str]] = {}
+    if case.report is not None:
+        for entry in case.report.addresses:
+            offered.setdefault(
+                entry.source, (entry.value, f"{entry.source}, {log_source(entry.line_no)}")
+            )
+    if case.frame is not None and case.frame.fault_address is not None:
+        offered["memory"] = (case.frame.fault_address, case.frame.fault_address_from or "memory")
+    if trap == "#PF" or (trap is None and "headline" in offered):
+        for source in _ADDRESS_ORDER:
+            if source in offered:
+                return offered[source]
+        return None
+    return offered.get("gp-hint") or offered.get("headline")
+
+
+def analyse(case: Case) -> None:
+    """Fills ``access`` and ``fault_address`` from instruction, registers and report together."""
+    explanation = case.explanation
+    trap = trap_of(case)
+    if trap is None and not (case.report is not None and case.report.addresses):
+        return
+    reported = _candidate(case)
+    code = explanation.error_code.raw if explanation.error_code is not None else None
+    window = code_window(case)
+    rip = explanation.rip
+    address = rip.address if rip is not None else None
+    registers = dict(case.registers)
+    try:
+        case.analysis = insn.analyse(
+            window[0] if window else None,
+            window[1] if window else 0,
+            address or 0,
+            registers,
+            code if trap == "#PF" else None,
+            reported[0] if reported else None,
+            trap=trap,
+            function_offset=rip.offset if rip is not None else None,
+        )
+    except Unknown as reason:
+        case.reasons.setdefault("access", str(reason))
+    if trap in ("#PF", "#GP", "#SS", "#DF", "#AC", None):
+        _access(case, reported, code if trap == "#PF" else None)
+        _fault_address(case, reported)
+
+
+def _access(case: Case, reported: Optional[tuple[int, str]], code: Optional[int]) -> None:
+    analysis, report, explanation = case.analysis, case.report, case.explanation
+    access = Access()
+    if analysis is not None:
+        access.type, access.size = analysis.access_type, analysis.access_size
+        access.address = analysis.effective_address
+        access.expression = analysis.sentence or None
+        if analysis.operand is not None:
+            access.operand = analysis.operand.text
+        access.register, access.register_value = analysis.bad_register, analysis.bad_value
+        if analysis.origin is not None:
+            access.origin = analysis.origin.text
+    if code is not None:
+        access.type = pagefault.access_type(code)
+    elif access.type is None and report is not None:
+        access.type = report.access
+    if reported is not None:
+        access.address = reported[0]
+    if access.type is None and access.address is None:
+        explanation.unknown["access"] = case.reasons.get(
+            "access", "neither the report nor the instruction tells of a memory access"
+        )
+        return
+    if access.size is None and access.type != "execute":
+        explanation.unknown["access.size"] = case.reasons.get(
+            "access", "the size is in the instruction, which could not be decoded"
+        )
+    explanation.access = access
+    if analysis is not None:
+        _account(case)
+
+
+def _account(case: Case) -> None:
+    """Evidence of the instruction's operand against the reported address."""
+    analysis = case.analysis
+    assert analysis is not None
+    rip = case.explanation.rip
+    where = f"0x{rip.address:x}" if rip is not None and rip.address else None
+    if analysis.matches:
+        case.claim(
+            f"{analysis.instruction or 'the fetch'} gives the reported address "
+            f"0x{analysis.effective_address or 0:x}",
+            "instruction and registers",
+            analysis.sentence,
+            crash=f"dis {where}" if where else None,
+            drgn=f"prog.read({where}, 15).hex()" if where else None,
+        )
+    elif analysis.matches is False:
+        case.contradict("; ".join(analysis.notes) or "instruction and fault address differ")
+    if analysis.origin is not None:
+        case.claim(
+            f"where %{analysis.bad_register} came from: {analysis.origin.text}",
+            "instructions before RIP",
+            crash=f"dis -r {where}" if where else None,
+        )
+
+
+def _fault_address(case: Case, reported: Optional[tuple[int, str]]) -> None:
+    explanation, analysis, report = case.explanation, case.analysis, case.report
+    chosen = reported
+    if chosen is None and analysis is not None and analysis.effective_address is not None:
+        if trap_of(case) != "#PF" and not analysis.bad_register and not analysis.operand:
+            return
+        chosen = (analysis.effective_address, "the instruction's operand and the registers")
+    if chosen is None:
+        explanation.unknown["fault_address"] = (
+            "this trap reports no address, and the instruction does not tell it"
+        )
+        return
+    value, source = chosen
+    explanation.fault_address = FaultAddress(
+        value, source, values.describe(value, layout=case.layout)
+    )
+    if explanation.access is not None and explanation.access.address is None:
+        explanation.access.address = value
+    for entry in report.addresses if report is not None else ():
+        if entry.value != value:
+            case.claim(
+                f"{entry.source} = 0x{entry.value:x} was rejected as the fault address",
+                log_source(entry.line_no),
+                _why_rejected(case, entry.value),
+            )
+
+
+def _why_rejected(case: Case, value: int) -> str:
+    rip = case.registers.get("rip")
+    if trap_of(case) != "#PF":
+        return "CR2 is set by page faults only: this value is from an earlier one"
+    if rip is not None and 0 <= rip - value <= 64:
+        return (
+            "it lies just before RIP: the kernel's own probe of the code bytes for the Code: line "
+            "faulted there, after the crash"
+        )
+    return "the headline is printed first and cannot be overwritten by a later fault"
+
+
+def kind(case: Case) -> None:
+    """Fills ``kind``: the report's, refined by address, base register and error code."""
+    explanation, report, trap = case.explanation, case.report, trap_of(case)
+    first = report.kind if report is not None else None
+    if first is not None and first not in REFINABLE:
+        explanation.kind = first
+        return
+    if trap == "#DE":
+        explanation.kind = "divide-error"
+        return
+    if trap == "#UD":
+        explanation.kind = (
+            "bug" if case.analysis and case.analysis.kind == "bug" else ("invalid-opcode")
+        )
+        return
+    fault = explanation.fault_address
+    if trap not in ("#PF", "#GP", "#SS", None) or fault is None:
+        explanation.kind = first or ("general-protection" if trap == "#GP" else "unknown")
+        return
+    address = fault.value
+    original = values.kasan_original(address)
+    if original is not None:
+        address = original
+    analysis = case.analysis
+    base = None
+    if analysis is not None and analysis.matches is not False and original is None:
+        base = analysis.bad_value
+    code = explanation.error_code.raw if explanation.error_code is not None else 0
+    access = explanation.access.type if explanation.access is not None else None
+    found = values.classify(
+        address,
+        base=base,
+        layout=case.layout,
+        access=access,
+        protection=bool(code & pagefault.PROT) and trap == "#PF",
+    )
+    explanation.kind = found.kind
+    fault.meaning = found.why if base is not None else fault.meaning
+    case.claim(f"kind {found.kind}: {found.why}", "the fault address and the pointer behind it")
+
+
+def name_operand(case: Case) -> None:
+    """Ties the bad pointer to a variable or ``struct.member`` where DWARF knows."""
+    explanation, analysis, frame = case.explanation, case.analysis, case.frame
+    access = explanation.access
+    if access is None or analysis is None:
+        return
+    if frame is None:
+        explanation.unknown["access.source"] = case.reasons.get(
+            "registers", "no registers in memory"
+        )
+        return
+    operand = analysis.operand
+    register = analysis.bad_register or (operand.memory.base if operand is not None else None)
+    displacement = operand.memory.displacement if operand is not None else 0
+    size = access.size or 8
+    access.source = case.ask(
+        "access.source",
+        lambda: case.target.operand(frame, register, displacement, size),
+    )
+    if access.source is None:
+        explanation.unknown["access.source"] = case.reasons["access.source"]
+        return
+    access.expression = f"{access.expression or analysis.sentence}; in the source: {access.source}"
+    case.claim(
+        f"the source calls it {access.source}",
+        "DWARF",
+        access.operand or "",
+        drgn="prog.crashed_thread().stack_trace()",
+    )

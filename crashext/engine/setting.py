@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The setting of a crash: kernel, task, taint, modules, variables, and what else memory tells."""
+
+from __future__ import annotations
+
+from crashext.engine import modules as module_engine
+from crashext.engine import story
+from crashext.engine import taint as taint_engine
+from crashext.engine.case import Case, log_source
+from crashext.engine.model import Kernel, OtherReport, Task
+
+
+def kernel(case: Case) -> None:
+    """Fills ``kernel``: from memory, else from the report's lines."""
+    report, explanation = case.report, case.explanation
+    found = case.ask("kernel", case.target.kernel)
+    if found is None and (report is not None or case.summary.release):
+        release = report.release if report is not None and report.release else case.summary.release
+        found = Kernel(
+            release=release,
+            version=report.version if report is not None else None,
+            machine=report.machine if report is not None else None,
+        )
+    if found is not None and found.panic_message is None and report is not None:
+        found.panic_message = report.panic_message
+    explanation.kernel = found
+    if found is not None and found.cpus is None:
+        explanation.unknown["kernel.cpus"] = case.reasons.get(
+            "kernel", "the log does not say how many CPUs there are"
+        )
+
+
+def task(case: Case) -> None:
+    """Fills ``task``; the log's words win where memory shows another task, and it is said."""
+    report, explanation = case.report, case.explanation
+    logged = None
+    if report is not None and (report.comm is not None or report.pid is not None):
+        logged = Task(report.comm, report.pid, report.cpu, report.context)
+    remembered = case.ask("task", case.target.task)
+    explanation.task = logged or remembered
+    if logged is None or remembered is None:
+        return
+    if remembered.pid is not None and logged.pid is not None and remembered.pid != logged.pid:
+        case.contradict(
+            f"the log says that pid {logged.pid} ({logged.comm}) crashed, memory that pid "
+            f"{remembered.pid} ({remembered.comm}) did; the log is believed"
+        )
+        return
+    explanation.task = Task(
+        remembered.comm or logged.comm,
+        logged.pid if logged.pid is not None else remembered.pid,
+        logged.cpu if logged.cpu is not None else remembered.cpu,
+        logged.context or remembered.context,
+    )
+
+
+def taint(case: Case) -> None:
+    """Fills ``taint`` from the report's CPU line."""
+    report = case.report
+    if report is None or report.taint is None:
+        case.explanation.unknown["taint"] = "the report has no CPU line with the taint letters"
+        return
+    case.explanation.taint = taint_engine.explain(report.taint)
+
+
+def modules(case: Case) -> None:
+    """Fills ``modules``, the suspects first, and ``last_unloaded``."""
+    explanation, report = case.explanation, case.report
+    found = case.ask("modules", case.target.modules)
+    if found is not None:
+        found, notes = module_engine.join(report.modules if report is not None else None, found)
+        for note in notes:
+            case.contradict(note)
+    elif report is not None and report.modules is not None:
+        found = module_engine.from_log(report)
+    if found is not None:
+        explanation.modules = module_engine.judge(
+            found, explanation, crash_time=report.time if report is not None else None
+        )
+    explanation.last_unloaded = case.ask("last_unloaded", case.target.last_unloaded)
+    if explanation.last_unloaded is None and report is not None:
+        explanation.last_unloaded = report.last_unloaded
+    if explanation.last_unloaded is None:
+        explanation.unknown.setdefault("last_unloaded", "no module was unloaded, or none is named")
+
+
+def variables(case: Case) -> None:
+    """Fills ``variables``: parameters and locals of the frames that matter."""
+    found = case.ask("variables", lambda: case.target.variables(case.frame))
+    case.explanation.variables = found
+    for variable in found or []:
+        if variable.value is not None and variable.frame is not None:
+            rip = case.explanation.rip
+            if rip is not None and variable.frame == rip.symbol:
+                case.claim(
+                    f"{variable.name} is {variable.value} in {variable.frame}",
+                    "DWARF",
+                    variable.type,
+                    drgn=f"prog.crashed_thread().stack_trace()[…]['{variable.name}']",
+                )
+
+
+def findings(case: Case) -> None:
+    """Fills ``findings``: the fault address's owner and page walk, then the target's own."""
+    explanation, target = case.explanation, case.target
+    explanation.findings += (
+        case.ask("findings", lambda: target.findings(case.report, case.frame)) or []
+    )
+
+
+def other_reports(case: Case) -> None:
+    """Fills ``reports``: the other reports of the log and their relation to this one."""
+    for index, other in enumerate(case.summary.reports):
+        if index == case.summary.crash or case.report is None:
+            continue
+        same_task = None
+        if other.pid is not None and case.report.pid is not None:
+            same_task = other.pid == case.report.pid
+        before = index < (case.summary.crash or 0)
+        case.explanation.reports.append(
+            OtherReport(
+                other.kind,
+                other.headline,
+                other.first_line,
+                story.relation(other.kind, other.fatal, before, same_task),
+            )
+        )
+    if case.report is not None:
+        case.claim(
+            f"the report begins: {case.report.headline}",
+            log_source(case.report.first_line),
+            crash="log",
+            drgn="print(get_dmesg(prog).decode())",
+        )

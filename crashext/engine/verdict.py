@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a target and its log to an Explanation: the order of the steps, nothing else.
+
+Each step fills its keys of the Explanation, adds evidence, and leaves a reason under ``unknown``
+for what it could not fill. A later step may use what an earlier one found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crashext.engine import advice, fault, log, place, setting, story, title
+from crashext.engine.case import Case
+from crashext.engine.model import Explanation
+from crashext.engine.report import LogSummary
+from crashext.errors import Unknown
+
+if TYPE_CHECKING:
+    from crashext.targets.base import Target
+
+#: Keys that are null or empty when nothing is known, and then need a reason.
+_NEEDS_REASON = (
+    "kind", "error_code", "access", "fault_address", "rip", "culprit", "task", "stack",
+    "registers", "variables", "taint", "modules", "kernel", "last_unloaded",
+)  # fmt: skip
+
+
+def read_log(target: Target) -> LogSummary:
+    """The parsed log of a target; a target without one gives an empty summary with a note."""
+    summary = getattr(target, "summary", None)  # a bare log is a stream, parsed once
+    if callable(summary):
+        parsed: LogSummary = summary()
+        return parsed
+    try:
+        return log.parse(target.log())
+    except Unknown as reason:
+        return LogSummary(notes=[f"no log: {reason}"])
+
+
+def explain(target: Target, summary: LogSummary) -> Explanation:
+    """The whole explanation. Never raises for what a damaged dump or log leaves out."""
+    case = _open(target, summary)
+    explanation = case.explanation
+    if case.report is None and case.frame is None:
+        return _no_crash(case)
+    explanation.crashed = True
+    setting.task(case)
+    fault.registers(case)
+    place.locate(case)
+    place.disassemble(case)
+    fault.error_code(case)
+    fault.analyse(case)
+    fault.kind(case)
+    place.stack(case)
+    place.culprit(case)
+    fault.name_operand(case)
+    setting.variables(case)
+    setting.taint(case)
+    setting.modules(case)
+    setting.findings(case)
+    setting.other_reports(case)
+    explanation.title = title.title_of(explanation, case.report)
+    explanation.bucket, explanation.bucket_text = title.bucket_of(explanation)
+    story.confidence(case)
+    explanation.headline = story.headline(case)
+    explanation.next_steps = advice.next_steps(explanation)
+    _complete_unknown(case)
+    return explanation
+
+
+def locate_crash(target: Target, summary: LogSummary) -> Case:
+    """Only where the crash is: RIP, source, code. For the ``rip`` command."""
+    case = _open(target, summary)
+    if case.report is None and case.frame is None:
+        case.explanation.unknown["rip"] = "no crash report found; give an address"
+        return case
+    place.locate(case)
+    place.disassemble(case)
+    return case
+
+
+def locate_address(target: Target, address: int) -> Case:
+    """Where a text address is: as :func:`locate_crash`, for an address that a person gives."""
+    case = Case(target, LogSummary(), None, Explanation(target.name))
+    place.locate_at(case, address)
+    place.disassemble(case)
+    return case
+
+
+def _open(target: Target, summary: LogSummary) -> Case:
+    report = summary.reports[summary.crash] if summary.crash is not None else None
+    case = Case(target, summary, report, Explanation(target.name))
+    setting.kernel(case)
+    case.frame = case.ask("registers", lambda: target.exception_frame(report))
+    return case
+
+
+def _no_crash(case: Case) -> Explanation:
+    explanation = case.explanation
+    where = "this log" if case.target.name == "log" else "the log of this dump"
+    explanation.headline = f"No crash report in {where} ({case.summary.lines} lines)."
+    for note in case.summary.notes:
+        explanation.unknown.setdefault("log", note)
+    for key in _NEEDS_REASON:
+        if getattr(explanation, key) is None:
+            explanation.unknown.setdefault(key, "no crash report found")
+    return explanation
+
+
+def _complete_unknown(case: Case) -> None:
+    explanation = case.explanation
+    for note in case.summary.notes:
+        explanation.unknown.setdefault("log", note)
+    for key in _NEEDS_REASON:
+        if getattr(explanation, key) is None and key not in explanation.unknown:
+            explanation.unknown[key] = case.reasons.get(key) or _default_reason(key, case)
+
+
+def _default_reason(key: str, case: Case) -> str:
+    if key in ("error_code", "access", "fault_address"):
+        return f"a crash of kind {case.explanation.kind} has none"
+    return "neither the log nor the target tells"
