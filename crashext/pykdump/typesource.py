@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Chooses where type information comes from: drgn over crash's memory, else crash's gdb."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from crashext.pykdump.ctype import TypeSource
+
+_current: Optional[TypeSource] = None
+
+
+def types() -> TypeSource:
+    """The type source of this session; chosen on first use."""
+    global _current
+    if _current is None:
+        _current = _choose()
+    return _current
+
+
+def use(source: Optional[TypeSource]) -> None:
+    """Sets the type source; None chooses anew on next use."""
+    global _current
+    _current = source
+
+
+def _choose() -> TypeSource:
+    from crashext.pykdump.gdbtypes import GdbTypes
+
+    try:
+        from crashext.pykdump.drgntypes import DrgnTypes
+        from crashext.targets.drgn_over_crash import program
+    except ImportError:
+        return GdbTypes()
+    return DrgnTypes(program())
