@@ -73,7 +73,7 @@ def run_command(command: Command, words: list[str]) -> int:
     if word is None and args.words and (args.words[0] == "-" or os.path.exists(args.words[0])):
         word = args.words.pop(0)
 
-    @functools.lru_cache(maxsize=None)
+    @functools.cache
     def target() -> Target:
         if word is None:
             raise UsageError(f"{parser.prog}: which log or vmcore? see {parser.prog} -h")
