@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# ruff: noqa: F401 (everything imported here is the API)
 """``from pykdump.API import *``: everything that PyKdump programs use.
 
 Programs rely on the star import for some standard modules too (``os``, ``sys``, ``re`` …), so
@@ -10,43 +11,124 @@ from __future__ import annotations
 import os
 import os.path
 import pprint
-import select  # noqa: F401
+import re
+import select
 import stat
-import string  # noqa: F401
+import string
 import sys
 import time
-import traceback  # noqa: F401
-from collections import defaultdict  # noqa: F401
+import traceback
+from collections import defaultdict
 from typing import Any, Optional
 
 import crashext.pykdump as pykdump
+from crashext.pykdump import Generic as gen
 from crashext.pykdump import options as _options
 from crashext.pykdump.cmodule import crash
+from crashext.pykdump.commands import (
+    exec_command,
+    exec_crash_command,
+    exec_crash_command_bg,
+    exec_crash_command_bg2,
+    exec_gdb_command,
+)
 from crashext.pykdump.containers import (
     CU_LIVE,
+    CU_LOAD,
+    CU_PYMOD,
+    CU_TIMEOUT,
+    Bunch,
     DCache,
+    PY_select,
+    PY_select_purge,
+    TrueOnce,
+    dbits2str,
+    getCurrentModule,
+    hexl,
+    iterN,
     memoize_cond,
+    memoize_typeinfo,
+    print2columns,
+    purge_memoize_cache,
+    purge_typeinfo,
+    registerModuleAttr,
+    registerObjAttrHandler,
+    unsigned16,
     unsigned32,
     unsigned64,
 )
+from crashext.pykdump.declarations import CDefine, CEnum
+from crashext.pykdump.lists import (
+    LH_isempty,
+    ListHead,
+    SUArray,
+    hlist_for_each_entry,
+    list_for_each_entry,
+    readBadList,
+    readList,
+    readListByHead,
+    readStructNext,
+    readSUArray,
+    readSUListFromHead,
+)
 from crashext.pykdump.memory import (
+    readIntN,
+    readmem,
+    readProcessMem,
+    readPtr,
     readS32,
     readS64,
+    readU8,
+    readU16,
     readU32,
     readU64,
 )
-from crashext.pykdump.pylog import pylog
+from crashext.pykdump.pylog import ERROR, INFO, WARNING, MsgExtra, PyLog, pylog
 from crashext.pykdump.session import (
+    delModule,
+    loadModule,
+    lsModules,
+    possibleModuleNames,
     read_sys_info,
 )
 from crashext.pykdump.structs import (
+    Addr,
+    AttrSetter,
+    Deref,
+    SmartList,
+    SmartString,
     StructResult,
+    parseDerefString,
+    printObject,
     readSU,
+    structSetAttr,
+    structSetProcAttr,
+    tEnum,
+    tPtr,
+)
+from crashext.pykdump.typeinfo import (
+    TYPE_CODE_SU,
+    ArtStructInfo,
+    EnumInfo,
+    SUInfo,
+    TypeInfo,
+    VarInfo,
 )
 from crashext.pykdump.typequery import (
+    container_of,
+    enumerator_value,
+    funcargs,
     getSizeOf,
+    getStructInfo,
+    member_offset,
+    member_size,
     readSymbol,
+    sdef2ArtSU,
+    struct_exists,
+    struct_size,
     symbol_exists,
+    union_size,
+    whatis,
 )
 
 long = int
@@ -211,6 +293,7 @@ def exit_epython() -> None:
         sys.path.pop(0)
     pylog.onexit()
     cleanup()
+    _options.end_redirection()
 
 
 def cleanup() -> None:

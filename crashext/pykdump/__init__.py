@@ -52,11 +52,9 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         spec = sys.modules[real].__spec__ if real in sys.modules else _find(real)
         if spec is None:
             return None
+        is_package = spec.submodule_search_locations is not None
         return importlib.machinery.ModuleSpec(
-            fullname,
-            self,
-            origin=spec.origin,
-            is_package=spec.submodule_search_locations is not None,
+            fullname, self, origin=spec.origin, is_package=is_package
         )
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:

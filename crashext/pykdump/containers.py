@@ -56,6 +56,9 @@ class Bunch(dict[str, Any]):
         super().__delitem__(name)
         object.__delattr__(self, name)
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"no {name} here; there are: {', '.join(map(str, self))}")
+
     def copy(self) -> Bunch:
         return Bunch(dict(self))
 

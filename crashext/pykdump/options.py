@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from optparse import OptionParser, Values
+from typing import Optional, TextIO
 
 from crashext.pykdump.cmodule import crash
 from crashext.pykdump.containers import (
@@ -89,8 +90,26 @@ def take_common_options(argv: list[str]) -> Values:
     if values.dumpcache:
         DCache.dump()
     if values.ofile:
-        sys.stdout = open(values.ofile, "w")
+        _redirect(values.ofile)
     return values
+
+
+_console: Optional[TextIO] = None
+
+
+def _redirect(path: str) -> None:
+    global _console
+    end_redirection()
+    report = open(path, "w", encoding="utf-8")  # noqa: SIM115 (closed by end_redirection)
+    _console, sys.stdout = sys.stdout, report
+
+
+def end_redirection() -> None:
+    """Undoes --ofile."""
+    global _console
+    if _console is not None:
+        sys.stdout.close()
+        sys.stdout, _console = _console, None
 
 
 def _reload() -> None:

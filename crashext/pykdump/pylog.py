@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``pylog``: warnings and errors of a program, printed when they happen and summed up at its end."""
+"""``pylog``: a program's warnings and errors, printed at once and summed up at its end."""
 
 from __future__ import annotations
 

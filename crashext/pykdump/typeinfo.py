@@ -144,6 +144,14 @@ class TypeInfo:
             return f"{self.details.fullstr(indent)} {stars}{dims};"
         return f"{' ' * indent}{stype} {stars}{dims};"
 
+    def signature(self) -> tuple[str, str]:
+        """(return type, parameter types) of a function."""
+        words = []
+        for ti in self.prototype:
+            stype, stars, dims = ti.fullname()
+            words.append(f"{stype} {stars}{dims}".strip())
+        return words[0], ", ".join(words[1:])
+
     def dump(self) -> None:
         print(f" -------Dumping all attrs of TypeInfo {self.stype}")
         for name in ("stype", "size", "dims", "ptrlev", "typedef", "details"):
@@ -152,8 +160,8 @@ class TypeInfo:
     def __repr__(self) -> str:
         stype, stars, dims = self.fullname()
         if self.prototype:
-            words = [" ".join(("%s %s%s" % t.fullname()).split()) for t in self.prototype]
-            stype, dims = words[0], "(func)(" + ", ".join(words[1:]) + ")"
+            stype, parameters = self.signature()
+            dims = f"(func)({parameters})"
         return f"TypeInfo <{stype} {stars}{dims}> size={self.size}"
 
 
@@ -253,8 +261,8 @@ class VarInfo:
     def __repr__(self) -> str:
         stype, stars, dims = self.ti.fullname()
         if self.ti.prototype:
-            words = [" ".join(("%s %s%s" % t.fullname()).split()) for t in self.ti.prototype]
-            stype, dims = words[0], "(" + ", ".join(words[1:]) + ")"
+            stype, parameters = self.ti.signature()
+            dims = f"({parameters})"
         return f"{type(self).__name__} <{stype}{stars} {self.name}{dims}> addr=0x{self.addr:x}"
 
 
