@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which frame to act on: not the one that tripped, but the one that handed over the bad thing.
+
+Rules, in this order: frames that the unwinder does not trust (``?``) are never blamed; a kind may
+have a place of its own (the function that calls itself, the caller of panic()); then helpers are
+skipped from the fault outwards, each with its reason; what is left first is to blame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional, Sequence
+
+from crashext.engine import functions
+from crashext.engine.functions import Category, normalise
+from crashext.engine.model import Rip, StackFrame
+
+#: Categories that a crash of any kind passes over, from the fault outwards.
+_ALWAYS = frozenset(
+    {"report", "entry", "thunk", "sanitizer", "copy", "string", "list", "lock", "scheduler",
+     "refcount", "allocator", "io"}
+)  # fmt: skip
+
+#: For these the task sits somewhere; what it waits in is passed over, who made it wait is blamed.
+_STUCK = frozenset({"hung-task", "soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall"})
+
+#: The report of these is printed by a function that another one called because it saw damage.
+_REPORTED = frozenset(
+    {"bug", "warning", "list-corruption", "refcount", "usercopy", "fortify", "kasan", "kfence",
+     "kmsan", "kcsan", "ubsan", "lockdep", "atomic-sleep", "slab-corruption", "double-free"}
+)  # fmt: skip
+
+#: A recursion must be at least this deep to be called one.
+_RECURSION = 4
+
+
+class Choice(NamedTuple):
+    """The index of the frame to blame in the frames given, or None, and why in one sentence."""
+
+    index: Optional[int]
+    why: str
+
+
+@dataclass
+class _Walk:
+    """What was passed over on the way to the frame chosen."""
+
+    skipped: list[tuple[str, Category]] = field(default_factory=list)
+
+
+def is_plumbing(function: str) -> bool:
+    """Whether a function is entry glue or calling machinery that no path need show."""
+    found = functions.category(function)
+    return found is not None and found.key in ("plumbing", "entry", "report", "thunk")
+
+
+def is_helper(function: str) -> bool:
+    """Whether a function is passed over when a frame to blame is looked for."""
+    return functions.category(function) is not None
+
+
+def choose(
+    frames: Sequence[StackFrame],
+    rip: Optional[Rip] = None,
+    *,
+    kind: Optional[str] = None,
+    panic_message: Optional[str] = None,
+) -> Choice:
+    """The frame to act on.
+
+    ``frames``: innermost first, the frame of RIP itself at the front when RIP has a symbol;
+    ``kind``: a word of model.KINDS. With (None, reason) nobody can be blamed.
+    """
+    trusted = [
+        (index, frame)
+        for index, frame in enumerate(frames)
+        if frame.reliable and frame.function is not None
+    ]
+    if not trusted:
+        if any(frame.function for frame in frames):
+            return Choice(None, "the stack holds only frames that the unwinder does not trust")
+        return Choice(None, "the report has no stack and no symbol for RIP")
+    if kind == "sysrq":
+        return _sysrq(trusted)
+    if kind in ("oom-panic", "oom-kill"):
+        return _out_of_memory(trusted)
+    if kind in ("stack-overflow", "double-fault"):
+        found = _recursion(trusted)
+        if found is not None:
+            return found
+    if kind == "stack-smash":
+        found = _smashed(trusted)
+        if found is not None:
+            return found
+    if kind in ("panic", "init-killed"):
+        found = _caller_of_panic(trusted, kind, panic_message)
+        if found is not None:
+            return found
+    return _outwards(trusted, rip, kind)
+
+
+_Frames = list[tuple[int, StackFrame]]
+
+
+def _where(frame: StackFrame) -> str:
+    return f"{normalise(frame.function or '?')}" + (f" [{frame.module}]" if frame.module else "")
+
+
+def _sysrq(trusted: _Frames) -> Choice:
+    for index, frame in trusted:
+        if normalise(frame.function or "") == "sysrq_handle_crash":
+            return Choice(
+                index,
+                "the crash was asked for: sysrq 'c' calls sysrq_handle_crash, which panics on "
+                "purpose; look at why the person or tool asked",
+            )
+    for index, frame in trusted:
+        if normalise(frame.function or "") in ("__handle_sysrq", "write_sysrq_trigger"):
+            return Choice(
+                index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here"
+            )
+    return Choice(None, "the crash was asked for by sysrq 'c'; the stack does not show who asked")
+
+
+_ALLOCATION = frozenset({"report", "allocator", "scheduler", "lock", "entry", "thunk"})
+_OOM_PLUMBING = {
+    "__alloc_pages_slowpath", "__folio_alloc", "folio_alloc", "vma_alloc_folio", "pagecache_get_page",
+    "__page_cache_alloc", "filemap_alloc_folio", "__filemap_get_folio", "filemap_fault",
+    "shmem_alloc_folio", "shmem_alloc_page", "alloc_page_interleave", "do_read_cache_page",
+    "__get_free_pages", "get_zeroed_page", "alloc_pages_vma", "alloc_zeroed_user_highpage_movable",
+    "folio_alloc_noprof", "vma_alloc_folio_noprof", "__alloc_frozen_pages_noprof",
+    "alloc_pages_noprof", "folio_prealloc", "alloc_anon_folio",
+}  # fmt: skip
+
+
+def _out_of_memory(trusted: _Frames) -> Choice:
+    for index, frame in trusted:
+        name = normalise(frame.function or "")
+        found = functions.category(name)
+        if name in _OOM_PLUMBING or (found is not None and found.key in _ALLOCATION):
+            continue
+        if found is not None:
+            break
+        return Choice(
+            index,
+            f"{_where(frame)} asked for the page that could not be had; it need not be the one "
+            "that used the memory up: see the task and slab lists of the report",
+        )
+    return Choice(
+        None, "memory ran out: the list of tasks and slabs tells who used it, no frame does"
+    )
+
+
+def _recursion(trusted: _Frames) -> Optional[Choice]:
+    """The function that calls itself, directly or through others."""
+    names = [normalise(frame.function or "") for _, frame in trusted]
+    counts = Counter(names)
+    repeated = {name: count for name, count in counts.items() if count >= _RECURSION}
+    if not repeated:
+        return None
+    cycle: list[str] = []
+    for name in names:
+        if name in repeated and name not in cycle:
+            cycle.append(name)
+    # Helpers may be part of the cycle; the blame goes to a function that is not one.
+    members = [name for name in cycle if not is_helper(name)] or cycle
+    position = next(at for at, name in enumerate(names) if name in members)
+    index, frame = trusted[position]
+    if len(members) == 1:
+        why = f"{_where(frame)} calls itself: it is on the stack {counts[names[position]]} times"
+    else:
+        why = (
+            f"{' → '.join(reversed(members))} call each other in a circle "
+            f"({max(repeated.values())} rounds on the stack)"
+        )
+    return Choice(index, why + ", and the kernel stack ran out")
+
+
+def _smashed(trusted: _Frames) -> Optional[Choice]:
+    for position, (_, frame) in enumerate(trusted):
+        if normalise(frame.function or "") == "__stack_chk_fail":
+            if position + 1 < len(trusted):
+                index, victim = trusted[position + 1]
+                return Choice(
+                    index,
+                    f"{_where(victim)} found its stack canary overwritten when it returned: it, or "
+                    "a function that it gave a local buffer to, wrote past the end",
+                )
+            return None
+    return None
+
+
+def _caller_of_panic(trusted: _Frames, kind: str, panic_message: Optional[str]) -> Optional[Choice]:
+    for position, (_, frame) in enumerate(trusted):
+        if normalise(frame.function or "") not in ("panic", "vpanic"):
+            continue
+        for index, caller in trusted[position + 1 :]:
+            name = normalise(caller.function or "")
+            found = functions.category(name)
+            if found is not None and found.key in ("report", "entry", "thunk"):
+                continue
+            if kind == "init-killed" and name in ("do_exit", "do_group_exit", "make_task_dead"):
+                return Choice(
+                    index,
+                    "init ended, and the kernel cannot go on without it: look at what init ran and "
+                    "at the exit code",
+                )
+            return Choice(index, f"{_where(caller)} called panic(): it decided that all must stop")
+        return None
+    return None
+
+
+_CALLED_BAD = "RIP is no code: the bad function pointer was called from here"
+
+
+def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choice:
+    walk = _Walk()
+    no_rip_symbol = rip is not None and rip.symbol is None
+    fallback: Optional[tuple[int, StackFrame]] = None
+    for index, frame in trusted:
+        name = frame.function or ""
+        found = functions.category(name)
+        if found is None:
+            return Choice(index, _why(frame, walk, no_rip_symbol, kind))
+        if found.key == "plumbing":
+            if fallback is None:
+                fallback = (index, frame)
+            if frame.module is None:
+                continue
+            return Choice(index, _why(frame, walk, no_rip_symbol, kind))
+        if frame.module is not None and found.key not in ("report", "entry"):
+            # A module's own function that happens to have a helper's name.
+            return Choice(index, _why(frame, walk, no_rip_symbol, kind))
+        walk.skipped.append((normalise(name), found))
+    if fallback is not None:
+        index, frame = fallback
+        return Choice(
+            index,
+            f"only helpers and calling machinery are on the stack; {_where(frame)} is the first "
+            "that is no helper",
+        )
+    index, frame = trusted[0]
+    found = functions.category(frame.function or "")
+    what = found.what if found is not None else "function"
+    return Choice(
+        index,
+        f"{_where(frame)} is a {what}, but the stack shows no caller that could be blamed instead",
+    )
+
+
+def _article(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
+
+
+def _why(frame: StackFrame, walk: _Walk, no_rip_symbol: bool, kind: Optional[str]) -> str:
+    shown = [entry for entry in walk.skipped if entry[1].key not in ("report", "entry")]
+    if no_rip_symbol and not shown:
+        return _CALLED_BAD
+    if kind in _STUCK:
+        return _stuck(frame, shown, kind or "")
+    if not shown:
+        if walk.skipped and kind in _REPORTED:
+            name = walk.skipped[-1][0]
+            return f"{_where(frame)} is where the check failed; {name} only reports it"
+        if kind == "bug":
+            return f"{_where(frame)} holds the BUG() that fired"
+        if kind == "warning":
+            return f"{_where(frame)} holds the WARN() that fired"
+        return f"the fault is in {_where(frame)} itself"
+    name, found = shown[-1]
+    start = f"{name} is {_article(found.what)}"
+    if len(shown) > 1:
+        first = shown[0][0]
+        others = "" if len(shown) == 2 else f" and {len(shown) - 2} more"
+        start = f"{first}, {name}{others} are helpers"
+    reason = _reason(found, kind)
+    prefix = "RIP is no code; " if no_rip_symbol else ""
+    return f"{prefix}{start}; {reason}"
+
+
+def _reason(found: Category, kind: Optional[str]) -> str:
+    if kind == "list-corruption":
+        return "its caller added or deleted the damaged entry"
+    if kind in ("double-free", "slab-corruption") and found.key == "allocator":
+        return "its caller freed or asked for memory that was already damaged or free"
+    if kind == "usercopy":
+        return "its caller copied beyond the object"
+    if kind == "fortify":
+        return "its caller gave it a length beyond the object"
+    if kind == "atomic-sleep":
+        return "its caller may not sleep here, but did"
+    return found.reason
+
+
+def _stuck(frame: StackFrame, shown: list[tuple[str, Category]], kind: str) -> str:
+    if not shown:
+        return f"{_where(frame)} is where the CPU was when the watchdog looked"
+    waits = shown[-1]
+    if kind == "hung-task":
+        verb = "takes the lock" if waits[1].key == "lock" else "waits"
+        return f"{_where(frame)} {verb} in {waits[0]} and does not come back"
+    verb = "spins in" if waits[1].key == "lock" else "is in"
+    return f"{_where(frame)} {verb} {waits[0]}"

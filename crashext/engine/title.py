@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one-line title of a crash, and the bucket that groups the same bug.
+
+Both hold no address, pid, CPU, count, time or compiler suffix, so that the same bug has the same
+title on every boot, build and machine. The bucket is finer: kind and the first frames after the
+helpers, so that two different callers of one function stay apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Optional, Sequence
+
+from crashext.engine import functions
+from crashext.engine.functions import normalise
+from crashext.engine.model import Explanation, StackFrame
+from crashext.engine.report import Report
+
+#: Frames after the culprit that go into the bucket.
+BUCKET_FRAMES = 3
+
+_VERB = {"read": "read", "write": "write", "execute": "call"}
+
+_PHRASES = {
+    "null-deref": "NULL pointer {access}",
+    "err-ptr": "error pointer {access}",
+    "bad-pointer": "bad pointer {access}",
+    "non-canonical": "non-canonical pointer {access}",
+    "use-after-free": "use after free ({access})",
+    "double-free": "double free",
+    "slab-corruption": "slab corruption",
+    "write-to-read-only": "write to read-only memory",
+    "nx-exec": "execution of non-executable memory",
+    "user-memory-access": "user memory {access} without permission",
+    "stack-overflow": "kernel stack overflow",
+    "stack-smash": "stack buffer overflow",
+    "divide-error": "division by zero",
+    "invalid-opcode": "invalid opcode",
+    "general-protection": "general protection fault",
+    "double-fault": "double fault",
+    "bug": "kernel BUG",
+    "warning": "WARNING",
+    "panic": "kernel panic",
+    "init-killed": "init was killed",
+    "sysrq": "crash asked for by sysrq",
+    "soft-lockup": "soft lockup",
+    "hard-lockup": "hard lockup",
+    "hung-task": "hung task",
+    "rcu-stall": "RCU stall",
+    "workqueue-stall": "workqueue stall",
+    "oom-panic": "out of memory (panic)",
+    "oom-kill": "out of memory (a task was killed)",
+    "list-corruption": "list corruption",
+    "refcount": "reference count error",
+    "usercopy": "user copy beyond its object",
+    "fortify": "buffer overflow caught by FORTIFY_SOURCE",
+    "atomic-sleep": "sleep in atomic context",
+    "machine-check": "machine check",
+    "split-lock": "split lock",
+    "kasan": "KASAN report",
+    "kfence": "KFENCE report",
+    "kmsan": "KMSAN report",
+    "kcsan": "data race (KCSAN)",
+    "ubsan": "undefined behaviour (UBSAN)",
+    "lockdep": "locking rule broken (lockdep)",
+    "leak": "memory leak",
+    "unknown": "crash of unknown kind",
+}
+
+_UNSTABLE = re.compile(
+    r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,16}\b|(?<=[:#/ =(])\d+(?=\b)|\bCPU ?#?\d+\b|\bpid[: ]\d+"
+)
+
+
+def stable_words(text: str) -> str:
+    """A message without what changes from boot to boot: numbers and addresses become ``N``."""
+    return re.sub(r"\s+", " ", _UNSTABLE.sub("N", text)).strip()
+
+
+def title(
+    kind: str,
+    *,
+    function: Optional[str] = None,
+    module: Optional[str] = None,
+    access: Optional[str] = None,
+    detail: Optional[str] = None,
+) -> str:
+    """``NULL pointer write in hello_cleanup [hello_2]``.
+
+    ``detail`` is a stable word or two that the report gives ("slab-out-of-bounds", the panic
+    message); ``access`` "read", "write" or "execute".
+    """
+    phrase = _PHRASES.get(kind, kind)
+    if "{access}" in phrase:
+        phrase = phrase.format(access=_VERB.get(access or "", "access"))
+    if detail:
+        phrase = f"{phrase}: {stable_words(detail)}"
+    if function is None:
+        return phrase + (f" in [{module}]" if module else "")
+    return f"{phrase} in {normalise(function)}" + (f" [{module}]" if module else "")
+
+
+#: Whose detail key names the sub-kind.
+_DETAIL_KEYS = {
+    "kasan": ("bug",), "kfence": ("bug",), "kmsan": ("bug",), "kcsan": ("bug",),
+    "ubsan": ("bug", "check"), "lockdep": ("bug",), "refcount": ("bug",),
+    "list-corruption": ("bug", "operation"), "split-lock": (),
+}  # fmt: skip
+
+
+def _detail(kind: str, report: Optional[Report]) -> Optional[str]:
+    if report is None:
+        return None
+    for key in _DETAIL_KEYS.get(kind, ()):
+        value = report.details.get(key)
+        if value:
+            return value
+    if kind == "panic" and report.panic_message:
+        return report.panic_message.split("\n", 1)[0][:80]
+    return None
+
+
+def title_of(explanation: Explanation, report: Optional[Report] = None) -> str:
+    """The title of an explanation whose kind, access and culprit are filled in."""
+    culprit = explanation.culprit
+    rip = explanation.rip
+    kind = explanation.kind or "unknown"
+    function = culprit.function if culprit is not None else None
+    module = culprit.module if culprit is not None else None
+    if function is None and rip is not None:
+        function, module = rip.symbol, rip.module
+    return title(
+        kind,
+        function=function,
+        module=module,
+        access=explanation.access.type if explanation.access is not None else None,
+        detail=_detail(kind, report),
+    )
+
+
+def bucket(
+    kind: str, frames: Sequence[StackFrame], *, culprit: Optional[str] = None
+) -> tuple[str, str]:
+    """(hash, the same in words): kind, and the culprit with its next callers.
+
+    Only trusted frames count; helpers and calling machinery do not; a function that follows itself
+    counts once. The hash is 16 hex digits of SHA-256 over the words.
+    """
+    names: list[str] = []
+    for frame in frames:
+        if not frame.reliable or frame.function is None:
+            continue
+        name = normalise(frame.function)
+        if functions.category(name) is not None and name != culprit:
+            continue
+        label = name + (f" [{frame.module}]" if frame.module else "")
+        if label not in names:
+            names.append(label)
+    if culprit is not None:
+        labels = [name.split(" [")[0] for name in names]
+        if culprit in labels:
+            names = names[labels.index(culprit) :]
+    names = names[:BUCKET_FRAMES]
+    text = " | ".join([kind, *names])
+    return hashlib.sha256(text.encode()).hexdigest()[:16], text
+
+
+def bucket_of(explanation: Explanation) -> tuple[str, str]:
+    """The bucket of an explanation whose kind, stack and culprit are filled in."""
+    culprit = explanation.culprit
+    name = normalise(culprit.function) if culprit is not None and culprit.function else None
+    return bucket(explanation.kind or "unknown", explanation.stack or [], culprit=name)
