@@ -9,8 +9,9 @@ skipped from the fault outwards, each with its reason; what is left first is to 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional, Sequence
+from typing import Optional
 
 from crashext.engine import functions
 from crashext.engine.functions import Category, normalise
@@ -35,11 +36,8 @@ _REPORTED = frozenset(
 _RECURSION = 4
 
 
-class Choice(NamedTuple):
-    """The index of the frame to blame in the frames given, or None, and why in one sentence."""
-
-    index: Optional[int]
-    why: str
+#: The index of the frame to blame in the frames given, or None, and why in one sentence.
+Choice = tuple[Optional[int], str]
 
 
 @dataclass
@@ -79,8 +77,8 @@ def choose(
     ]
     if not trusted:
         if any(frame.function for frame in frames):
-            return Choice(None, "the stack holds only frames that the unwinder does not trust")
-        return Choice(None, "the report has no stack and no symbol for RIP")
+            return (None, "the stack holds only frames that the unwinder does not trust")
+        return (None, "the report has no stack and no symbol for RIP")
     if kind == "sysrq":
         return _sysrq(trusted)
     if kind in ("oom-panic", "oom-kill"):
@@ -110,22 +108,21 @@ def _where(frame: StackFrame) -> str:
 def _sysrq(trusted: _Frames) -> Choice:
     for index, frame in trusted:
         if normalise(frame.function or "") == "sysrq_handle_crash":
-            return Choice(
+            return (
                 index,
                 "the crash was asked for: sysrq 'c' calls sysrq_handle_crash, which panics on "
                 "purpose; look at why the person or tool asked",
             )
     for index, frame in trusted:
         if normalise(frame.function or "") in ("__handle_sysrq", "write_sysrq_trigger"):
-            return Choice(
-                index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here"
-            )
-    return Choice(None, "the crash was asked for by sysrq 'c'; the stack does not show who asked")
+            return (index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here")
+    return (None, "the crash was asked for by sysrq 'c'; the stack does not show who asked")
 
 
 _ALLOCATION = frozenset({"report", "allocator", "scheduler", "lock", "entry", "thunk"})
 _OOM_PLUMBING = {
-    "__alloc_pages_slowpath", "__folio_alloc", "folio_alloc", "vma_alloc_folio", "pagecache_get_page",
+    "__alloc_pages_slowpath", "__folio_alloc",
+    "folio_alloc", "vma_alloc_folio", "pagecache_get_page",
     "__page_cache_alloc", "filemap_alloc_folio", "__filemap_get_folio", "filemap_fault",
     "shmem_alloc_folio", "shmem_alloc_page", "alloc_page_interleave", "do_read_cache_page",
     "__get_free_pages", "get_zeroed_page", "alloc_pages_vma", "alloc_zeroed_user_highpage_movable",
@@ -142,14 +139,12 @@ def _out_of_memory(trusted: _Frames) -> Choice:
             continue
         if found is not None:
             break
-        return Choice(
+        return (
             index,
             f"{_where(frame)} asked for the page that could not be had; it need not be the one "
             "that used the memory up: see the task and slab lists of the report",
         )
-    return Choice(
-        None, "memory ran out: the list of tasks and slabs tells who used it, no frame does"
-    )
+    return (None, "memory ran out: the list of tasks and slabs tells who used it, no frame does")
 
 
 def _recursion(trusted: _Frames) -> Optional[Choice]:
@@ -174,7 +169,7 @@ def _recursion(trusted: _Frames) -> Optional[Choice]:
             f"{' → '.join(reversed(members))} call each other in a circle "
             f"({max(repeated.values())} rounds on the stack)"
         )
-    return Choice(index, why + ", and the kernel stack ran out")
+    return (index, why + ", and the kernel stack ran out")
 
 
 def _smashed(trusted: _Frames) -> Optional[Choice]:
@@ -182,7 +177,7 @@ def _smashed(trusted: _Frames) -> Optional[Choice]:
         if normalise(frame.function or "") == "__stack_chk_fail":
             if position + 1 < len(trusted):
                 index, victim = trusted[position + 1]
-                return Choice(
+                return (
                     index,
                     f"{_where(victim)} found its stack canary overwritten when it returned: it, or "
                     "a function that it gave a local buffer to, wrote past the end",
@@ -201,12 +196,12 @@ def _caller_of_panic(trusted: _Frames, kind: str, panic_message: Optional[str]) 
             if found is not None and found.key in ("report", "entry", "thunk"):
                 continue
             if kind == "init-killed" and name in ("do_exit", "do_group_exit", "make_task_dead"):
-                return Choice(
+                return (
                     index,
                     "init ended, and the kernel cannot go on without it: look at what init ran and "
                     "at the exit code",
                 )
-            return Choice(index, f"{_where(caller)} called panic(): it decided that all must stop")
+            return (index, f"{_where(caller)} called panic(): it decided that all must stop")
         return None
     return None
 
@@ -222,20 +217,20 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
         name = frame.function or ""
         found = functions.category(name)
         if found is None:
-            return Choice(index, _why(frame, walk, no_rip_symbol, kind))
+            return (index, _why(frame, walk, no_rip_symbol, kind))
         if found.key == "plumbing":
             if fallback is None:
                 fallback = (index, frame)
             if frame.module is None:
                 continue
-            return Choice(index, _why(frame, walk, no_rip_symbol, kind))
+            return (index, _why(frame, walk, no_rip_symbol, kind))
         if frame.module is not None and found.key not in ("report", "entry"):
             # A module's own function that happens to have a helper's name.
-            return Choice(index, _why(frame, walk, no_rip_symbol, kind))
+            return (index, _why(frame, walk, no_rip_symbol, kind))
         walk.skipped.append((normalise(name), found))
     if fallback is not None:
         index, frame = fallback
-        return Choice(
+        return (
             index,
             f"only helpers and calling machinery are on the stack; {_where(frame)} is the first "
             "that is no helper",
@@ -243,7 +238,7 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
     index, frame = trusted[0]
     found = functions.category(frame.function or "")
     what = found.what if found is not None else "function"
-    return Choice(
+    return (
         index,
         f"{_where(frame)} is a {what}, but the stack shows no caller that could be blamed instead",
     )
