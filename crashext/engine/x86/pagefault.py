@@ -49,7 +49,8 @@ _BITS = (
     _Bit(15, "SGX", "", "violates SGX access control", False),
     _Bit(31, "RMP", "", "violates the SEV-SNP reverse map table", False),
 )
-_KNOWN = sum(1 << bit.bit for bit in _BITS)
+#: All bits that have a meaning.
+KNOWN = sum(1 << bit.bit for bit in _BITS)
 
 
 def access_type(code: int) -> str:
@@ -67,7 +68,7 @@ def _bits(code: int) -> list[ErrorBit]:
         elif bit.always:
             bits.append(ErrorBit(bit.bit, bit.name, False, bit.clear))
     for number in range(code.bit_length()):
-        if code >> number & 1 and not _KNOWN >> number & 1:
+        if code >> number & 1 and not KNOWN >> number & 1:
             bits.append(ErrorBit(number, f"bit {number}", True, "not defined for a page fault"))
     return bits
 
