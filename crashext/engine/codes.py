@@ -35,6 +35,9 @@ class Reading:
 #: Codes above this are no page-fault error code (bit 31 is the highest defined).
 _MAX_ERROR_CODE = 0xFFFF_FFFF
 
+#: Larger numbers are no taint masks: 20 bits are defined, more come slowly.
+_MAX_TAINT = 0xFF_FFFF
+
 _HOW = (
     "type an error code (0x0002), a trap (#GP, 14), taint letters (POE), a mask (--taint 12289), "
     "an error number (ENOENT, -2) or a value (0xdead000000000122)"
@@ -100,8 +103,10 @@ def _number(text: str) -> Optional[int]:
     if re.fullmatch(r"-?0[xX][0-9a-fA-F]+", text):
         return int(text, 16)
     if re.fullmatch(r"-?[0-9]+", text):
-        # "0002", "0010", "0011" are what the Oops line prints: hexadecimal.
-        return int(text, 16) if re.fullmatch(r"0[0-9]+", text) else int(text)
+        # "0002", "0010", "0011" are what the Oops line prints, and 96000004 what arm64 prints
+        # after "Internal error: Oops:": hexadecimal.
+        as_hex = re.fullmatch(r"0[0-9]+", text) or (len(text) == 8 and _esr_like(text))
+        return int(text, 16) if as_hex else int(text)
     if re.fullmatch(r"[0-9a-fA-F]{4}|[0-9a-fA-F]{8}|[0-9a-fA-F]{16}", text) and re.search(
         r"[0-9]", text
     ):
@@ -110,58 +115,62 @@ def _number(text: str) -> Optional[int]:
 
 
 def _number_readings(text: str, number: int, kind: Optional[str]) -> list[Reading]:
-    if number < 0:
+    if kind is not None:
+        reading = _as(kind, number)
+        return [reading] if reading is not None else []
+    return [
+        reading
+        for reading in (_as(wanted, number) for wanted in _likely(text, number))
+        if reading is not None
+    ]
+
+
+def _as(kind: str, number: int) -> Optional[Reading]:
+    """``number`` read as one kind, or None where it makes no sense."""
+    if kind == "errno":
         entry = errno.by_number(number)
-        reading = [_errno(entry)] if entry is not None else []
-        return [*reading, _value(number & ((1 << 64) - 1))]
-    if text.isdecimal() and len(text) == 8 and _esr_plausible(text, int(text, 16)):
-        return _esr(int(text, 16))  # 96000004: as "Internal error: Oops: 96000004" prints it
-    as_hex = not text.isdecimal() or text.startswith("0")
-    readings: list[Reading] = []
-    code = [_page_fault(number)] if number <= _MAX_ERROR_CODE else []
-    found = traps.trap_by_number(number)
-    as_trap = [_trap(found)] if found is not None else []
-    as_mask = [_taint(taint.from_mask(number), number)] if number < 1 << 32 else []
-    as_errno = errno.by_number(number)
-    if as_hex:
-        if _esr_plausible(text, number):
-            readings += _esr(number)
-        if not number & ~pagefault.KNOWN or kind == "page-fault":
-            readings += code
-        elif number <= 0xF_FFFF:
-            readings += as_mask
-        if number > 0xFFFF or kind == "value":
-            readings.append(_value(number))
-        if kind == "selector":
-            readings.append(_selector(number))
-        if kind == "trap":
-            readings += as_trap
-    else:
-        readings += as_trap
-        if kind == "page-fault" or (number < 64 and as_trap) or number < 64:
-            readings += code
-        if kind == "selector":
-            readings.append(_selector(number))
-    if (kind == "taint" or (not as_hex and number >= 64)) and not readings:
-        readings += as_mask
-    if as_errno is not None and number and (kind == "errno" or not as_hex):
-        readings.append(_errno(as_errno))
-    if kind == "value" and not any(reading.kind == "value" for reading in readings):
-        readings.append(_value(number))
-    if not readings:
-        readings.append(_value(number))
-    return readings
+        return _errno(entry) if entry is not None else None
+    if kind == "value":
+        return _value(number & ((1 << 64) - 1)) if number < 1 << 64 else None
+    if number < 0:
+        return None
+    if kind == "trap":
+        trap = traps.trap_by_number(number)
+        return _trap(trap) if trap is not None else None
+    if kind == "taint":
+        return _taint(taint.from_mask(number), number) if number < 1 << 64 else None
+    if number > _MAX_ERROR_CODE:
+        return None
+    if kind == "page-fault":
+        return _page_fault(number)
+    return _selector(number) if kind == "selector" else _esr(number) if kind == "esr" else None
 
 
-def _esr_plausible(text: str, number: int) -> bool:
+def _likely(text: str, number: int) -> tuple[str, ...]:
+    """The kinds that a number as typed is likely to be of, the likeliest first."""
+    if number < 0:
+        return ("errno", "value")
+    if text.isdecimal() and int(text) == number:
+        if number < 64:
+            return ("trap", "page-fault", "errno")
+        return ("taint", "errno") if number <= _MAX_TAINT else ("value",)
+    if not number & ~pagefault.KNOWN:
+        return ("page-fault",)
+    if number <= _MAX_TAINT:
+        return ("taint",)
+    return ("esr", "value") if _esr_like(text) else ("value",)
+
+
+def _esr_like(text: str) -> bool:
     """Eight hex digits (16 with a zero upper half) with an arm64 exception class that is used."""
     digits = text.lower().replace("0x", "")
-    if len(digits) not in (8, 16) or number >> 32:
+    if not re.fullmatch(r"(?:0{8})?[0-9a-f]{8}", digits):
         return False
+    number = int(digits, 16)
     return esr.exception_class(number) in esr.CLASSES and number >> 26 != 0
 
 
-def _esr(number: int) -> list[Reading]:
+def _esr(number: int) -> Reading:
     code = esr.explain_esr(number)
     return [
         Reading("esr", f"arm64 ESR 0x{number:08x}", [code.meaning, *_bit_lines(code)], number, code)
