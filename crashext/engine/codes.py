@@ -172,9 +172,8 @@ def _esr_like(text: str) -> bool:
 
 def _esr(number: int) -> Reading:
     code = esr.explain_esr(number)
-    return [
-        Reading("esr", f"arm64 ESR 0x{number:08x}", [code.meaning, *_bit_lines(code)], number, code)
-    ]
+    lines = [code.meaning, *_bit_lines(code)]
+    return Reading("esr", f"arm64 ESR 0x{number:08x}", lines, number, code)
 
 
 def _bit_lines(code: ErrorCode) -> list[str]:
