@@ -128,6 +128,7 @@ def error_code(case: Case) -> None:
         )
     else:
         explanation.error_code = traps.explain_selector_error(code)
+    explanation.error_code.trap = trap
     line = report.error_code_line if report is not None else 0
     case.claim(
         f"error code {code:04x}: {explanation.error_code.meaning}",
@@ -160,8 +161,6 @@ def analyse(case: Case) -> None:
     """Fills ``access`` and ``fault_address`` from instruction, registers and report together."""
     explanation = case.explanation
     trap = trap_of(case)
-    if trap is None and not (case.report is not None and case.report.addresses):
-        return
     reported = _candidate(case)
     code = explanation.error_code.raw if explanation.error_code is not None else None
     window = code_window(case)
@@ -172,7 +171,7 @@ def analyse(case: Case) -> None:
         case.analysis = insn.analyse(
             window[0] if window else None,
             window[1] if window else 0,
-            address or 0,
+            address if address is not None else (rip.offset or 0) if rip is not None else 0,
             registers,
             code if trap == "#PF" else None,
             reported[0] if reported else None,
@@ -181,7 +180,9 @@ def analyse(case: Case) -> None:
         )
     except Unknown as reason:
         case.reasons.setdefault("access", str(reason))
-    if trap in ("#PF", "#GP", "#SS", "#DF", "#AC", None):
+    if rip is not None and case.analysis is not None:
+        rip.meaning = case.analysis.sentence or None
+    if trap in ("#PF", "#GP", "#SS", "#DF", "#AC") or reported is not None:
         _access(case, reported, code if trap == "#PF" else None)
         _fault_address(case, reported)
 

@@ -46,6 +46,7 @@ class ErrorCode:
     raw: int
     bits: list[ErrorBit] = field(default_factory=list)
     meaning: str = ""
+    trap: Optional[str] = None  # "#PF", "#GP", …: whose error code it is
 
 
 @dataclass
@@ -110,6 +111,7 @@ class Rip:
     source_context: list[SourceLine] = field(default_factory=list)
     inlined: list[SourceLocation] = field(default_factory=list)
     instruction: Optional[str] = None
+    meaning: Optional[str] = None  # what the instruction did, with the register values
     disassembly: list[Instruction] = field(default_factory=list)
 
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Optional
 
-from crashext.engine import blame
+from crashext.engine import blame, functions
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Culprit, Instruction, Rip, SourceLocation, StackFrame
 from crashext.engine.report import LogFrame, LogSymbol
@@ -59,7 +60,7 @@ def locate(case: Case) -> None:
             crash=f"sym {address:x}",
             drgn=f"prog.symbol(0x{address:x})",
         )
-    if address is not None and rip.symbol is not None:
+    if rip.symbol is not None:
         _source(case, rip, address)
     elif address is not None:
         explanation.unknown.setdefault("rip.symbol", f"0x{address:x} lies in no known function")
@@ -78,8 +79,15 @@ def locate_at(case: Case, address: int) -> None:
     _source(case, rip, address)
 
 
-def _source(case: Case, rip: Rip, address: int) -> None:
-    chain = case.ask("rip.file", lambda: case.target.source(address))
+def _source(case: Case, rip: Rip, address: Optional[int]) -> None:
+    chain = case.ask("rip.file", lambda: case.target.source(address or 0))
+    report = case.report
+    if not chain and report is not None and report.bug_file and case.explanation.rip is rip:
+        rip.file, rip.line = report.bug_file, report.bug_line
+        case.claim(
+            f"the report names {report.bug_file}:{report.bug_line}", log_source(report.first_line)
+        )
+        return
     if not chain:
         case.explanation.unknown["rip.file"] = case.reasons.get(
             "rip.file", "the debug info has no line for this address"
@@ -134,8 +142,9 @@ def disassemble(case: Case) -> None:
         return
     window = code_window(case)
     if window is None:
+        unavailable = report.code_unavailable if report is not None else None
         unknown["rip.instruction"] = (
-            (report.code_unavailable if report is not None else None)
+            (f"the kernel could not print the code ({unavailable})" if unavailable else None)
             or case.reasons.get("rip.instruction")
             or "the report has no Code: line"
         )
@@ -148,28 +157,50 @@ def disassemble(case: Case) -> None:
                 f"Code: in the log has {logged.hex(' ')} at RIP, memory has "
                 f"{data[index : index + len(logged)].hex(' ')}: was the text changed since?"
             )
-    base = (rip.address or 0) - index
+    # Without an address (a log prints none since 4.10) offsets in the function stand for it.
+    at = rip.address if rip.address is not None else rip.offset or 0
+    base = at - index
     try:
-        lines = insn.disassemble(data, base, rip.address or 0, function_offset=rip.offset)
+        lines = insn.disassemble(data, base, at, function_offset=rip.offset)
     except Unknown as reason:
         unknown["rip.instruction"] = str(reason)
         return
-    at = next((i for i, line in enumerate(lines) if line.faulting), None)
-    if at is None:
+    center = next((i for i, line in enumerate(lines) if line.faulting), None)
+    if center is None:
         unknown["rip.instruction"] = "the bytes at RIP are no instruction"
         return
-    rip.instruction = lines[at].text
-    rip.disassembly = lines[max(0, at - SHOWN_BEFORE) : at + 1 + SHOWN_AFTER]
-    if rip.address is None:
-        for line in rip.disassembly:  # the log gave no address: show distances to RIP only
-            line.address &= (1 << 64) - 1
+    rip.disassembly = lines[max(0, center - SHOWN_BEFORE) : center + 1 + SHOWN_AFTER]
+    for line in rip.disassembly:
+        line.text = _name_target(case, rip, line.text)
+        line.address &= (1 << 64) - 1
+    rip.instruction = lines[center].text
     case.claim(
         f"the instruction is {rip.instruction}",
         "memory" if report is None or report.code is None else log_source(report.code.line_no),
-        lines[at].bytes,
+        lines[center].bytes,
         crash=f"dis {rip.address:x}" if rip.address else None,
         drgn=f"prog.read(0x{rip.address:x}, 15).hex()" if rip.address else None,
     )
+
+
+_BRANCH = re.compile(r"^(?:call|jmp|j[a-z]{1,3}|loop\w*)\s+0x([0-9a-f]+)$")
+
+
+def _name_target(case: Case, rip: Rip, text: str) -> str:
+    """``call 0xffffffff81…`` with the name of its target, as objdump prints it."""
+    match = _BRANCH.match(text)
+    if match is None:
+        return text
+    target = int(match.group(1), 16)
+    if rip.address is None:
+        inside = rip.size is not None and target < rip.size
+        return f"{text} <{rip.symbol}+0x{target:x}>" if inside and rip.symbol else text
+    try:
+        symbol = case.target.symbol(target)
+    except Unknown:
+        return text
+    offset = f"+0x{symbol.offset:x}" if symbol.offset else ""
+    return f"{text} <{symbol.name}{offset}>"
 
 
 def stack(case: Case) -> None:
@@ -224,18 +255,52 @@ def culprit(case: Case) -> None:
         )
 
 
-def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]:
-    """Function names from the entry into the kernel to ``last`` (else the innermost frame).
+#: The C function of a system call under its wrappers' names: __x64_sys_read, SyS_read, ksys_read.
+_SYSTEM_CALL = re.compile(
+    r"(?:__(?:do|se|x64|ia32|arm64)_|__|k)?(?:compat_)?(?:sys|SyS|SYSC)_(\w+)$"
+)
 
-    Only frames that can be trusted; entry glue is left out.
+#: Machinery that calls into drivers, in the words of a call path.
+_ENTRIES = {
+    "process_one_work": "work item",
+    "kthread": "kernel thread",
+    "call_timer_fn": "timer",
+    "__hrtimer_run_queues": "hrtimer",
+    "tasklet_action_common": "tasklet",
+    "rcu_do_batch": "RCU callback",
+    "__handle_irq_event_percpu": "interrupt",
+    "do_one_initcall": "initcall",
+    "do_init_module": "module init",
+}
+
+#: Beyond these frames lies what was interrupted, which called nobody here.
+_INTERRUPT = re.compile(r"(?:asm_)?(?:sysvec_|common_interrupt|exc_nmi)|ret_from_intr|apic_timer_")
+
+
+def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]:
+    """Function names from the system call (or other entry) to ``last`` (else the innermost frame).
+
+    Only frames that can be trusted; entry glue is left out, and of the wrappers of one system
+    call the outermost is kept.
     """
     names: list[str] = []
     for frame in frames:
         if frame.function is None or not frame.reliable:
             continue
-        if blame.is_plumbing(frame.function):
+        if _INTERRUPT.match(frame.function):
+            break
+        entry = _ENTRIES.get(functions.normalise(frame.function))
+        if entry is not None:
+            if not names or names[-1] != entry:
+                names.append(entry)
             continue
-        if not names or names[-1] != frame.function:
+        call = _SYSTEM_CALL.match(frame.function)
+        if call is None and blame.is_plumbing(frame.function):
+            continue
+        previous = _SYSTEM_CALL.match(names[-1]) if names else None
+        if call is not None and previous is not None and call.group(1) == previous.group(1):
+            names[-1] = frame.function
+        elif not names or names[-1] != frame.function:
             names.append(frame.function)
     if last is not None and last in names:
         names = names[names.index(last) :]

@@ -72,10 +72,10 @@ def modules(case: Case) -> None:
         for note in notes:
             case.contradict(note)
     elif report is not None and report.modules is not None:
-        found = module_engine.from_log(report)
+        found = module_engine.from_log(report.modules)
     if found is not None:
-        explanation.modules = module_engine.judge(
-            found, explanation, crash_time=report.time if report is not None else None
+        explanation.modules = module_engine.suspects(
+            found, **module_engine.crash_facts(explanation, report)
         )
     explanation.last_unloaded = case.ask("last_unloaded", case.target.last_unloaded)
     if explanation.last_unloaded is None and report is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Optional
 
 from crashext.engine.case import Case
+from crashext.engine.functions import normalise
 from crashext.engine.model import Explanation
 
 #: Kinds whose sentence tells of a memory access by the instruction at RIP.
@@ -35,7 +36,7 @@ _EVENTS = {
     "sysrq": "someone asked for this crash (sysrq c, /proc/sysrq-trigger)",
     "soft-lockup": "a CPU ran kernel code in {where} without rescheduling{seconds}",
     "hard-lockup": "a CPU ran in {where} with interrupts off{seconds}",
-    "hung-task": "{task} was blocked{seconds}, in {where}",
+    "hung-task": "a task was blocked{seconds}, in {where}",
     "rcu-stall": "RCU could not finish a grace period: {where} does not let go of its CPU",
     "workqueue-stall": "a workqueue pool made no progress{seconds}",
     "oom-panic": "the kernel ran out of memory and was told to panic (vm.panic_on_oom, or nothing "
@@ -67,6 +68,8 @@ def headline(case: Case) -> str:
     explanation = case.explanation
     kind = explanation.kind or "unknown"
     subject = _task(explanation)
+    if kind == "hung-task" and subject:
+        return f"{subject[:-2]} was blocked{_seconds(case)}, in {_where(explanation)}."
     access = explanation.access
     if kind in MEMORY_KINDS and access is not None and access.type is not None:
         event = _access_sentence(explanation)
@@ -75,7 +78,6 @@ def headline(case: Case) -> str:
             where=_where(explanation),
             message=_message(case),
             seconds=_seconds(case),
-            task=case.report.details.get("task", "a task") if case.report else "a task",
         )
     detail = case.report.details.get("headline") if case.report is not None else None
     if detail:
@@ -126,14 +128,14 @@ def _unloading(explanation: Explanation) -> str:
 def _where(explanation: Explanation) -> str:
     culprit, rip = explanation.culprit, explanation.rip
     if culprit is not None and culprit.function:
-        name, module = culprit.function, culprit.module
+        name, module = normalise(culprit.function), culprit.module
     elif rip is not None and rip.symbol:
-        name, module = rip.symbol, rip.module
+        name, module = normalise(rip.symbol), rip.module
     else:
         return "unknown code"
     text = f"{name} [{module}]" if module else name
-    if rip is not None and rip.symbol and culprit is not None and culprit.function != rip.symbol:
-        text += f", through {rip.symbol}"
+    if rip is not None and rip.symbol and normalise(rip.symbol) != name:
+        text += f", through {normalise(rip.symbol)}"
     return text
 
 
@@ -176,17 +178,19 @@ def confidence(case: Case) -> None:
     if len(doubts) > 1 or explanation.kind == "unknown":
         level = "low"
     explanation.confidence = level
-    explanation.confidence_why = _reason(level, agree, doubts)
+    alone = explanation.unknown.get("rip.instruction")
+    explanation.confidence_why = _reason(level, agree, doubts, alone)
 
 
-def _reason(level: str, agree: list[str], doubts: list[str]) -> str:
+def _reason(level: str, agree: list[str], doubts: list[str], alone: Optional[str]) -> str:
     if doubts:
         return "; ".join(doubts)
     if agree:
         return "; ".join(agree)
     if level == "high":
         return "the kernel's own message names the kind and the place"
-    return "one source only, nothing to check it against"
+    why = f": {alone}" if alone else ""
+    return f"one source only, nothing to check it against{why}"
 
 
 def relation(kind: str, fatal: bool, before: bool, same_task: Optional[bool]) -> str:

@@ -100,15 +100,18 @@ def _why(explanation: Explanation) -> list[str]:
     rows: list[str] = []
     code = explanation.error_code
     if code is not None:
-        rows.append(f"Oops {code.raw & 0xFFFF:04x} = {code.meaning}")
+        name = "Oops" if code.trap in (None, "#PF") else f"{code.trap} error code"
+        rows.append(f"{name} {code.raw & 0xFFFF:04x} = {code.meaning}")
     rip, access = explanation.rip, explanation.access
+    words = access.expression if access is not None and access.expression else None
+    if words is None and rip is not None:
+        words = rip.meaning
     if rip is not None and rip.instruction:
-        rows.append(
-            rip.instruction
-            + (f"      {access.expression}" if access is not None and access.expression else "")
-        )
-    elif access is not None and access.expression:
-        rows.append(access.expression)
+        rows.append(rip.instruction)
+    if words and (rip is None or words != rip.instruction):
+        rows.append(words)
+    if access is not None and access.origin:
+        rows.append(access.origin)
     return rows
 
 
@@ -149,8 +152,8 @@ def _path(explanation: Explanation) -> list[str]:
 
 
 def _blame(explanation: Explanation) -> list[str]:
-    culprit = explanation.culprit
-    if culprit is None:
+    culprit, rip = explanation.culprit, explanation.rip
+    if culprit is None or (rip is not None and culprit.function == rip.symbol):
         return []
     where = f" at {culprit.file}:{culprit.line}" if culprit.file else ""
     module = f" [{culprit.module}]" if culprit.module else ""

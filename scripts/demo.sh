@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The whole story: a module from the template, a real crash in QEMU, the explanation four ways.
+# Usage: scripts/demo.sh OUT    (make demo does the set-up first)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=$(realpath -m "${1:-demo-out}")
+bin=$PWD/.venv/bin
+module=hello_2
+
+step=0
+say() {
+    step=$((step + 1))
+    printf '\n==> [%d/7] %s\n' "$step" "$*"
+}
+run() { # the command as a person would type it, then its output
+    printf '    $ %s\n\n' "$(printf '%s ' "$@" | sed "s|$out/|$(basename "$out")/|g; s|$PWD/||g")"
+    "$@"
+}
+
+mkdir -p "$out"
+rm -rf "${out:?}/$module" "$out/dump"
+
+say "making the module $module from cookiecutter-lkm"
+run "$bin/cookiecutter" "$PWD/cookiecutter-lkm" --no-input --output-dir "$out" module_name="$module"
+
+say "building it, booting a kernel in QEMU, loading it, making it fault (null-write-unload)"
+run "$bin/crashext" lab run "$out/$module" --fault null-write-unload -o "$out/dump"
+dump=$out/dump
+
+say "way 1: the log alone"
+run "$bin/crashext" explain "$dump/vmcore-dmesg.txt"
+
+say "way 2: drgn, with a script"
+run "$bin/drgn" -q -c "$dump/vmcore" -s "$dump/vmlinux" -s "$dump/$module.ko" \
+    drgn_scripts/explain.py --source-dir "$dump"
+
+say "way 3: crash, with the extension"
+crash=$("$bin/crashext" lab crash "$dump")
+printf '    $ %s vmlinux vmcore\n' "$crash"
+printf '    crash> extend %s\n    crash> explain\n\n' "$PWD/crashext.so"
+# Word splitting is wanted: an unpacked crash is its loader, an option and a path.
+# shellcheck disable=SC2086
+printf 'extend %s\nexplain -S %s --source-dir %s\nquit\n' "$PWD/crashext.so" "$dump" "$dump" |
+    $crash -s "$dump/vmlinux" "$dump/vmcore"
+
+say "way 4: the shell, on the vmcore"
+run "$bin/crashext" explain "$dump/vmcore" --source-dir "$dump"
+
+say "yours to look at"
+cat <<END
+    the module     $out/$module
+    the dump       $dump  (vmcore, vmcore-dmesg.txt, $module.ko, vmlinux, truth.json)
+
+    open it by hand:
+      $bin/crashext explain -v $dump/vmcore
+      $bin/drgn -c $dump/vmcore -s $dump/vmlinux -s $dump/$module.ko     then %explain, %mods …
+      $crash $dump/vmlinux $dump/vmcore
+          crash> extend $PWD/crashext.so
+          crash> explain
+END
