@@ -28,6 +28,10 @@ INDEX_AGE = 24 * 3600
 _DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
+class NotThere(CrashextError):
+    """The mirror does not have a file that its index names."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One line of apt's sources: a mirror and what it is used for."""
@@ -163,9 +167,16 @@ def host_codename(os_release: Path = Path("/etc/os-release")) -> str:
 
 
 def search_order(codename: str) -> list[str]:
-    """Suites in the order to look: the host's own (its tools run here), then the others."""
-    own = [suite for suite in SUITES if suite == codename or suite == f"{codename}-backports"]
-    return own + [suite for suite in SUITES if suite not in own]
+    """Suites in the order to look for a kernel or a tool.
+
+    First the host's own and its backports (what they hold runs here as it is), then older ones,
+    the nearest first (programs of an older Debian run on a newer one), then newer ones.
+    """
+    own = [suite for suite in SUITES if suite.split("-")[0] == codename]
+    if not own:
+        return list(SUITES)
+    first, last = SUITES.index(own[0]), SUITES.index(own[-1])
+    return own + list(reversed(SUITES[:first])) + list(SUITES[last + 1 :])
 
 
 def sources_list(suite: str, found: Mirrors) -> str:
@@ -196,7 +207,7 @@ class Package:
             stanza["package"],
             stanza["version"],
             stanza.get("architecture", ""),
-            dependency_names(stanza.get("depends", "")),
+            dependency_names(stanza.get("pre-depends", "") + "," + stanza.get("depends", "")),
             int(stanza.get("size", "0")),
             stanza.get("sha256", ""),
         )
@@ -340,7 +351,6 @@ Acquire::Retries "3";
         Raises CrashextError for no network, no space or a broken download.
         """
         self.update()
-        existing = set(into.iterdir())
         wanted = f"{package.name}={package.version}"
         megabytes = package.size / 1e6
         with step(f"Fetching {package.name} {package.version} ({megabytes:.0f} MB)") as running:
@@ -351,11 +361,13 @@ Acquire::Retries "3";
                     f"{free / 1e6:.0f} MB are free; set XDG_CACHE_HOME to a larger disk"
                 )
             result = self._fetch(wanted, into, running.update)
-            new = [path for path in into.iterdir() if path not in existing]
-            debs = [path for path in new if path.suffix == ".deb"]
+            debs = list(into.glob(f"{package.name}_*.deb"))
             if result.returncode != 0 or len(debs) != 1:
+                reason = _apt_reason(result.stderr)
+                if re.search(r"\b404\b", reason):
+                    raise NotThere(f"{wanted} has left Debian {self.suite}: {reason}")
                 raise CrashextError(
-                    f"cannot fetch {wanted} of Debian {self.suite}: {_apt_reason(result.stderr)}; "
+                    f"cannot fetch {wanted} of Debian {self.suite}: {reason}; "
                     "check the network and try again"
                 )
             if package.sha256 and sha256(debs[0]) != package.sha256:

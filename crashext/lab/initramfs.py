@@ -45,7 +45,12 @@ class CharDevice:
     mode: int = 0o600
 
 
-Entry = Union[Regular, Copy, Symlink, CharDevice]
+@dataclass(frozen=True)
+class Directory:
+    """A directory that is there although nothing lies in it."""
+
+
+Entry = Union[Regular, Copy, Symlink, CharDevice, Directory]
 #: Path without a leading slash -> what is there. Directories are made where needed.
 Tree = Mapping[str, Entry]
 
@@ -84,10 +89,12 @@ def archive(tree: Tree) -> bytes:
     a :class:`Copy` cannot be read.
     """
     directories: set[str] = set()
-    for path in tree:
+    for path, entry in tree.items():
         _check(path)
         directories.update(_parents(path))
-    clash = directories & tree.keys()
+        if isinstance(entry, Directory):
+            directories.add(path)
+    clash = {path for path in directories & tree.keys() if not isinstance(tree[path], Directory)}
     if clash:
         raise ValueError(f"both a file and a directory: {min(clash)}")
     records = []
@@ -105,7 +112,7 @@ def archive(tree: Tree) -> bytes:
             records.append(_record(inode, path, stat.S_IFREG | entry.mode, data))
         elif isinstance(entry, Symlink):
             records.append(_record(inode, path, stat.S_IFLNK | 0o777, entry.target.encode()))
-        else:
+        elif isinstance(entry, CharDevice):
             device = (entry.major, entry.minor)
             records.append(_record(inode, path, stat.S_IFCHR | entry.mode, device=device))
     records.append(_record(0, _TRAILER, 0))

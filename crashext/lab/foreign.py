@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs of another Debian suite, unpacked beside the system and run by their own loader.
+
+A newer ``crash`` or ``makedumpfile`` needs a newer C library than the host has. glibc's dynamic
+loader can be called as a program and told where the libraries are (ld.so(8), --library-path), so
+nothing of the system is touched and no container is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Optional
+
+from crashext.errors import CrashextError
+from crashext.lab.archive import Archive, Package, unpack
+from crashext.lab.cache import Cache, damage
+
+_EM_X86_64 = 62
+_PT_INTERP = 3
+
+
+def closure(archive: Archive, names: Iterable[str]) -> list[Package]:
+    """The packages and all they depend on, the newest version of each in the suite.
+
+    Names the suite does not hold (virtual packages) are left out: a missing library shows up
+    when the program is first run.
+    """
+    found: dict[str, Package] = {}
+    waiting = list(names)
+    while waiting:
+        fresh = sorted({name for name in waiting if name not in found})
+        by_name: dict[str, list[Package]] = {}
+        for package in archive.show(fresh):
+            by_name.setdefault(package.name, []).append(package)
+        waiting = []
+        for versions in by_name.values():
+            best = versions[0]  # apt-cache shows the candidate first
+            found[best.name] = best
+            waiting += [name for name in best.depends if name not in found]
+    return list(found.values())
+
+
+def interpreter(elf: bytes) -> Optional[str]:
+    """The dynamic loader that an ELF64 program asks for; None for a static one or a non-ELF."""
+    if elf[:6] != b"\x7fELF\x02\x01" or len(elf) < 64:
+        return None
+    offset, count, size = (
+        struct.unpack_from("<Q", elf, 32)[0],
+        struct.unpack_from("<H", elf, 56)[0],
+        struct.unpack_from("<H", elf, 54)[0],
+    )
+    for index in range(count):
+        header = offset + index * size
+        if header + 56 > len(elf):
+            return None
+        if struct.unpack_from("<I", elf, header)[0] == _PT_INTERP:
+            begin = struct.unpack_from("<Q", elf, header + 8)[0]
+            length = struct.unpack_from("<Q", elf, header + 32)[0]
+            return elf[begin : begin + length].rstrip(b"\0").decode()
+    return None
+
+
+class Sysroot:
+    """An unpacked set of packages of one suite."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def _loader(self) -> Path:
+        for pattern in ("usr/lib64/ld-linux-*.so.*", "lib64/ld-linux-*.so.*",
+                        "usr/lib/*/ld-linux-*.so.*", "lib/*/ld-linux-*.so.*"):  # fmt: skip
+            for path in sorted(self.root.glob(pattern)):
+                inside = self._inside(path)
+                if inside.is_file():
+                    return inside
+        raise CrashextError(f"{self.root} holds no dynamic loader: remove it and fetch it again")
+
+    def _inside(self, path: Path) -> Path:
+        """A path with an absolute link target taken as relative to the root."""
+        while path.is_symlink():
+            target = os.readlink(path)
+            path = (
+                self.root / target.lstrip("/") if target.startswith("/") else path.parent / target
+            )
+        return path
+
+    def libraries(self) -> list[Path]:
+        found = [*self.root.glob("usr/lib/*-linux-gnu*"), *self.root.glob("lib/*-linux-gnu*")]
+        return [path for path in found if path.is_dir()]
+
+    def command(self, program: Path) -> list[str]:
+        """What to execute to run a program of this root (before its arguments)."""
+        path = ":".join(str(directory) for directory in self.libraries())
+        return [str(self._loader()), "--library-path", path, str(program)]
+
+    def launcher(self, program: Path, script: Path) -> Path:
+        """Writes a shell script that runs the program; returns it."""
+        words = " ".join(shlex.quote(word) for word in self.command(program))
+        script.parent.mkdir(parents=True, exist_ok=True)
+        temporary = script.with_name(f".{script.name}.{os.getpid()}")
+        temporary.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        temporary.chmod(0o755)
+        temporary.rename(script)
+        return script
+
+
+def fetch(archive: Archive, cache: Cache, names: Iterable[str], label: str) -> Sysroot:
+    """Fetches and unpacks packages with all they need; cached by ``label`` and version."""
+    packages = closure(archive, names)
+    wanted = set(names)
+    lead = [package for package in packages if package.name in wanted]
+    missing = wanted - {package.name for package in lead}
+    if missing:
+        raise CrashextError(f"Debian {archive.suite} has no package {min(missing)}")
+    entry = cache.path("roots", f"{label}-{archive.suite}-{archive.arch}")
+    with cache.lock(f"root-{entry.name}"):
+        if damage(entry) is None:
+            return Sysroot(entry)
+        downloads = cache.path("downloads", entry.name)
+        with cache.making(entry) as partial:
+            for package in packages:
+                downloads.mkdir(parents=True, exist_ok=True)
+                deb = archive.download(package, downloads)
+                unpack(deb, partial)
+                deb.unlink()
+    return Sysroot(entry)
