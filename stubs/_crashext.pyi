@@ -20,6 +20,12 @@ def write(text: bytes, /) -> None:
 
 def flush() -> None: ...
 def output_is_tty() -> bool: ...
+def output_is_pager() -> bool:
+    """True when crash has put its pager before the terminal."""
+
+def close_pager() -> None:
+    """Ends the pager of this command: a prompt needs the terminal."""
+
 def readline(prompt: str, /) -> Optional[str]:
     """One line edited with crash's own readline; None at end of input."""
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The built-in module ``crash`` of the Python inside crashext.so (crashext/native/module.c).
 
-The names are those of PyKdump's C module, with the same meaning, plus the few marked "crashext".
+The names are those of PyKdump's C module, with the same meaning, plus the few marked "crashext"; what needs no C
+(mem2long, FD_ISSET, set_default_timeout, …) is added by crashext/pykdump/cmodule.py.
 Every call is guarded: when crash gives up with ``error(FATAL)``, ``crash.error`` is raised; Ctrl-C
 is ``KeyboardInterrupt``. Addresses are any int (or object with ``__index__``) from -2**63 to
 2**64 - 1, taken modulo 2**64. Commands and gdb requests run in the main thread only.
@@ -26,8 +27,7 @@ HZ: int
 WARNING: str
 Crash_run: str  # version of the running crash
 Crash_build: str  # version of the crash that crashext.so was built for
-version: str  # of crashext
-default_timeout: int
+version: str  # the PyKdump release whose module this one follows
 
 # --- memory -----------------------------------------------------------------------------------
 def readmem(address: int, size: int, memory: int = ..., /) -> bytes:
@@ -39,7 +39,6 @@ def readPtr(address: int, memory: int = ..., /) -> int:
 def readInt(address: int, size: int, signed: int = ..., /) -> int:
     """An integer of 1, 2, 4 or 8 bytes."""
 
-def mem2long(source: bytes, signed: int = ..., array: int = ...) -> Union[int, list[int]]: ...
 def set_readmem_task(task: int, /) -> None:
     """Reads go to this task's user memory; 0 returns to kernel memory and the former task."""
 
@@ -55,11 +54,6 @@ def PAGEOFFSET(address: int, /) -> int: ...
 def getListSize(address: int, offset: int, most: int, /) -> int: ...
 def getFullBuckets(start: int, size: int, items: int, offset: int, /) -> list[int]: ...
 def getFullBucketsH(start: int, size: int, items: int, offset: int, /) -> list[tuple[int, int]]: ...
-def FD_ISSET(fd: int, bits: bytes, /) -> int: ...
-def sLong(value: int, /) -> int: ...
-def le32_to_cpu(value: int, /) -> int: ...
-def le16_to_cpu(value: int, /) -> int: ...
-def cpu_to_le32(value: int, /) -> int: ...
 
 # --- symbols ----------------------------------------------------------------------------------
 def symbol_exists(name: str, /) -> int: ...
@@ -111,9 +105,6 @@ def register_epython_prog(name: str, description: str, shorthelp: str, longhelp:
 
 def get_epython_cmds() -> list[str]: ...
 def exec_epython_command(*argv: str) -> None: ...
-def set_default_timeout(seconds: int, /) -> int:
-    """Returns the old value."""
-
 # --- tasks ------------------------------------------------------------------------------------
 def is_task_active(task: int, /) -> bool: ...
 def task_to_pid(task: int, /) -> Optional[int]: ...

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``epython``: runs a Python program, or a prompt, inside crash."""
+
+from __future__ import annotations
+
+import code
+import os
+import platform
+import sys
+import types
+from typing import Optional
+
+import _crashext
+import crash
+
+from crashext import __version__
+from crashext.commands.base import HelpRequested
+from crashext.doors.crash import report
+from crashext.errors import CrashextError, UsageError
+
+USAGE = """\
+usage: epython [-v] FILE [argument ...]
+       epython [-h | -p | -v]
+
+  -v  show the traceback when the program fails; without FILE: versions
+  -p  show Python's version and search path
+"""
+
+
+def search_path() -> list[str]:
+    """Where programs are looked for: the current directory, then PYKDUMPPATH."""
+    return [".", *filter(None, os.environ.get("PYKDUMPPATH", "").split(os.pathsep))]
+
+
+def find_program(name: str) -> str:
+    """The path of a program. Raises CrashextError when there is none."""
+    name = os.path.expanduser(name)
+    directories = [""] if os.path.isabs(name) else search_path()
+    for directory in directories:
+        for path in (os.path.join(directory, name), os.path.join(directory, name + ".py")):
+            if os.path.isfile(path):
+                return path
+    where = "" if os.path.isabs(name) else f" in {', '.join(search_path())}"
+    raise CrashextError(f"epython: no program {name}{where}; PYKDUMPPATH lists directories")
+
+
+def run(words: list[str]) -> int:
+    """The command ``epython``."""
+    wants_traceback = False
+    while words and words[0].startswith("-"):
+        option, words = words[0], words[1:]
+        if option in ("-h", "--help"):
+            raise HelpRequested(USAGE)
+        if option in ("-p", "--path"):
+            print(sys.version)
+            print(*sys.path, sep="\n")
+            return 0
+        if option in ("-d", "--debug"):  # PyKdump's; its level means nothing here
+            words = words[1:]
+        elif option in ("-v", "--version"):
+            wants_traceback = True
+            if not words:
+                print(f"crashext {__version__}, Python {platform.python_version()}")
+                print(f"crash {crash.Crash_run}, built for {crash.Crash_build}")
+                return 0
+        else:
+            raise UsageError(f"epython: no option {option}; see epython -h")
+    if not words:
+        prompt({"__name__": "__console__", "crash": crash}, "crash in Python; end with Ctrl-D")
+        return 0
+    return run_program(words[0], words[1:], wants_traceback)
+
+
+def run_program(name: str, arguments: list[str], wants_traceback: bool = False) -> int:
+    """Runs the program ``name`` as ``__main__``; its exit code, 1 when it failed."""
+    path = find_program(name)
+    with open(path, "rb") as file:
+        source = file.read()
+    try:
+        return run_source(source, path, [path, *arguments])
+    except (CrashextError, SystemExit, HelpRequested, BrokenPipeError):
+        raise
+    except Exception as error:
+        report("epython", _without_our_frames(error, path), wants_traceback)
+        return 1
+
+
+def _without_our_frames(error: Exception, path: str) -> Exception:
+    """The traceback begins in the program."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename != path:
+        traceback = traceback.tb_next
+    return error.with_traceback(traceback) if traceback is not None else error
+
+
+def run_source(
+    source: bytes, path: str, argv: list[str], names: Optional[dict[str, object]] = None
+) -> int:
+    """Runs ``source`` in a fresh ``__main__``; what it changed in ``sys`` is put back."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update({"__file__": path, "__cached__": None, **(names or {})})
+    saved = sys.modules.get("__main__"), sys.argv, list(sys.path), sys.stdout, sys.stderr
+    sys.modules["__main__"] = main
+    sys.argv = argv
+    directory = os.path.dirname(os.path.realpath(path))
+    sys.path[:0] = [directory, *search_path()[1:]]
+    try:
+        _call_hook("enterepython")
+        exec(compile(source, path, "exec"), main.__dict__)
+        return 0
+    finally:
+        try:
+            _call_hook("exitepython")
+        finally:
+            if saved[0] is not None:
+                sys.modules["__main__"] = saved[0]
+            sys.argv = saved[1]
+            sys.path[:] = saved[2]
+            sys.stdout, sys.stderr = saved[3:]
+
+
+def _call_hook(name: str) -> None:
+    """PyKdump programs may leave functions in ``sys`` that run before and after each program."""
+    hook = getattr(sys, name, None)
+    if hook is not None:
+        hook()
+
+
+class _Console(code.InteractiveConsole):
+    """A prompt whose lines are edited by crash's readline."""
+
+    def raw_input(self, prompt: str = "") -> str:
+        sys.stdout.flush()
+        line = _crashext.readline(prompt)
+        if line is None:
+            raise EOFError
+        return line
+
+
+def prompt(names: dict[str, object], banner: str) -> None:
+    """An interactive prompt with these names, until Ctrl-D or ``exit()``."""
+    _crashext.close_pager()
+    try:
+        _Console(names).interact(banner=banner, exitmsg="")
+    except SystemExit:
+        pass

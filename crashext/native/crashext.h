@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of crashext.so share.
+ *
+ * crashext.so is two shared objects in one file: the loader (loader.c), which crash's "extend"
+ * opens and "extend -u" closes, and the core (everything else), which the loader carries inside
+ * it, opens once and never closes: a process can hold one CPython, and cannot let go of it.
+ */
+#ifndef CRASHEXT_H
+#define CRASHEXT_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include <stddef.h>
+
+#define CRASHEXT_ATTACH "crashext_attach"
+#define CRASHEXT_BUILD "crashext_build"
+
+/* guard.c: calls into crash that come back whatever happens inside. */
+enum outcome {
+	CALL_OK,
+	CALL_ERROR,       /* error(FATAL): a longjmp to crash's main loop */
+	CALL_GDB_ERROR,   /* a C++ exception of gdb; guard_message() is its text */
+	CALL_INTERRUPTED, /* Ctrl-C, or nobody reads the output any more */
+	CALL_SIGSEGV,     /* crash caught a segmentation violation */
+};
+
+typedef void (*crash_call)(void *);
+
+struct text {
+	char *data; /* malloc()ed, NUL after size bytes */
+	size_t size;
+};
+
+enum outcome guard_quick(crash_call call, void *arg);
+enum outcome guard_quiet(crash_call call, void *arg);
+enum outcome guard_captured(crash_call call, void *arg, struct text *out);
+const char *guard_message(void);
+/* True once crash has closed the streams of the command in progress (restore_sanity). */
+int guard_streams_closed(void);
+void guard_enter_python(void *saved_sigaction);
+void guard_leave_python(const void *saved_sigaction);
+void guard_init(void);
+void guard_abandon(void) __attribute__((noreturn));
+
+/* shim.cc: 0, or the outcome of the exception that came out of call(arg). */
+int catch_exceptions(crash_call call, void *arg, char *message, size_t size);
+
+/* core.c */
+const char *core_extension_path(void);
+int core_register(const char *name, const char *const *help);
+int core_command_count(void);
+const char *core_command_name(int index);
+int core_run(void *argv_list);
+
+/* module.c */
+struct _object *PyInit_crash(void);
+struct _object *PyInit__crashext(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
