@@ -107,9 +107,7 @@ def _number(text: str) -> Optional[int]:
         # after "Internal error: Oops:": hexadecimal.
         as_hex = re.fullmatch(r"0[0-9]+", text) or (len(text) == 8 and _esr_like(text))
         return int(text, 16) if as_hex else int(text)
-    if re.fullmatch(r"[0-9a-fA-F]{4}|[0-9a-fA-F]{8}|[0-9a-fA-F]{16}", text) and re.search(
-        r"[0-9]", text
-    ):
+    if re.fullmatch(r"[0-9a-fA-F]{8}|[0-9a-fA-F]{16}|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{4}", text):
         return int(text, 16)
     return None
 
@@ -150,7 +148,7 @@ def _likely(text: str, number: int) -> tuple[str, ...]:
     """The kinds that a number as typed is likely to be of, the likeliest first."""
     if number < 0:
         return ("errno", "value")
-    if text.isdecimal() and int(text) == number:
+    if text == str(number):
         if number < 64:
             return ("trap", "page-fault", "errno")
         return ("taint", "errno") if number <= _MAX_TAINT else ("value",)
