@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from dataclasses import dataclass
 from typing import Any, Callable, NoReturn, Optional, TextIO
 
@@ -66,10 +67,18 @@ class Command:
         """
         parser = CommandParser(
             prog=prog or self.name,
-            description=self.description,
+            description=textwrap.fill(self.description, 78),
+            epilog=self._example_text(prog or self.name),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if first is not None:
             first(parser)
         self.configure(parser)
         return parser
+
+    def _example_text(self, prog: str) -> str:
+        """The examples as a door spells them; the shell's need the target's name as well."""
+        target = " TARGET" if prog.startswith("crashext ") and self.shell_target == "always" else ""
+        rows = [(f"{prog}{target}{words[len(self.name) :]}", what) for words, what in self.examples]
+        width = max((len(words) for words, _ in rows), default=0)
+        return "examples:\n" + "\n".join(f"  {words:<{width}}   {what}" for words, what in rows)
