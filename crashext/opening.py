@@ -1,0 +1,409 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Opens what a person hands over: a vmcore of any format, /proc/kcore, or a log.
+
+Every way in which that can go wrong ends in one line that names the file and what to do. The
+running kernel is opened only when /proc/kcore is asked for by name.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Optional
+
+from crashext.debugfiles import (
+    Choice,
+    ModuleIndex,
+    by_build_id,
+    choose,
+    packing,
+    unpack,
+    vmlinux_candidates,
+)
+from crashext.errors import CrashextError, Unknown
+
+if TYPE_CHECKING:
+    import drgn
+
+    from crashext.targets.base import Target
+
+#: Bytes of a file that decide what it is.
+HEAD = 4096
+KCORE = "/proc/kcore"
+
+#: First bytes of a file → what it is. kdump: makedumpfile's diskdump_mod.h; flattened:
+#: makedumpfile.h MAKEDUMPFILE_SIGNATURE; packed files: their own magic numbers.
+_MAGIC = (
+    (b"KDUMP   ", "kdump"),
+    (b"DISKDUMP", "diskdump"),
+    (b"makedumpfile\0\0\0\0", "flattened"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"BZh", "bzip2"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"EMiL", "lime"),
+    (b"QEVM", "qemu-savevm"),
+    (b"SQLite format", "unknown"),
+)
+_ELF_TYPES = {1: "elf-relocatable", 2: "elf-executable", 3: "elf-shared", 4: "elf-core"}
+
+_UNPACKERS = {
+    "gzip": "gunzip",
+    "xz": "unxz",
+    "zstd": "unzstd",
+    "bzip2": "bunzip2",
+    "lz4": "unlz4",
+}
+
+
+def kind_of(head: bytes) -> str:
+    """What a file is by its first bytes.
+
+    "elf-core", "elf-relocatable" …, "kdump", "diskdump", "flattened", "gzip" …, "lime",
+    "qemu-savevm", "log" (text), "empty" or "unknown".
+    """
+    if not head:
+        return "empty"
+    if head.startswith(b"\x7fELF"):
+        if len(head) < 18:
+            return "unknown"
+        order = ">" if head[5] == 2 else "<"
+        return _ELF_TYPES.get(struct.unpack_from(order + "H", head, 16)[0], "unknown")
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    return "log" if is_text(head) else "unknown"
+
+
+def is_text(head: bytes) -> bool:
+    """Whether bytes are text as a log has it: few control characters, hardly any NUL.
+
+    A log from pstore or a serial line may hold some rubbish, so a twentieth may be odd.
+    """
+    odd = sum(byte < 32 and byte not in b"\t\n\r\x1b\x0c\x08" for byte in head)
+    return odd * 20 <= len(head)
+
+
+@dataclass(frozen=True)
+class ElfExtent:
+    """How long an ELF core must be to be whole, in bytes."""
+
+    needed: int
+
+
+def elf_extent(head: bytes) -> Optional[ElfExtent]:
+    """The end of the last segment, from a 64-bit core's program headers (as far as in ``head``).
+
+    None for other files and when the headers lie elsewhere.
+    """
+    if len(head) < 64 or head[:5] != b"\x7fELF\x02":
+        return None
+    order = ">" if head[5] == 2 else "<"
+    (offset,) = struct.unpack_from(order + "Q", head, 32)
+    size, count = struct.unpack_from(order + "HH", head, 54)
+    if size != 56 or offset < 64:
+        return None
+    needed = 0
+    for index in range(count):
+        start = offset + index * size
+        if start + size > len(head):
+            break
+        position, _, _, length = struct.unpack_from(order + "QQQQ", head, start + 8)
+        needed = max(needed, position + length)
+    return ElfExtent(needed)
+
+
+def read_head(path: str) -> bytes:
+    """The first bytes of a file. Raises CrashextError when it cannot be read."""
+    try:
+        if os.path.isdir(path):
+            raise CrashextError(f"{path} is a directory; name the vmcore or log in it")
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except FileNotFoundError:
+        raise CrashextError(f"{path}: no such file") from None
+    except PermissionError:
+        raise CrashextError(f"{path}: permission denied; run as root or copy the file") from None
+    except OSError as error:
+        raise CrashextError(f"{path}: {error.strerror}") from None
+
+
+def open_target(
+    path: str, *, symbols: Sequence[str] = (), module_dirs: Sequence[str] = ()
+) -> Target:
+    """The target for a file: a LogTarget for text (``-`` is standard input), else a DrgnTarget.
+
+    :param symbols: files (vmlinux, .ko) given with -s; a directory is taken as one of -S.
+    :param module_dirs: directories given with -S.
+    :raises CrashextError: one line that names the file and the way out.
+    """
+    if path == "-":
+        from crashext.targets.log import LogTarget
+
+        return LogTarget(sys.stdin.buffer)
+    kind = "kcore" if os.path.abspath(path) == KCORE else kind_of(read_head(path))
+    if kind == "log":
+        from crashext.targets.log import LogTarget
+
+        return LogTarget(open(path, "rb"), path)
+    prog = open_dump(path, symbols=symbols, module_dirs=module_dirs)
+    from crashext.targets.drgn import DrgnTarget
+
+    return DrgnTarget(
+        prog,
+        module_dirs=[*module_dirs, *(word for word in symbols if os.path.isdir(word))],
+        notes=list(prog.cache.get("crashext.notes", [])),
+    )
+
+
+def open_dump(
+    path: str, *, symbols: Sequence[str] = (), module_dirs: Sequence[str] = ()
+) -> drgn.Program:
+    """A drgn program for a vmcore (or /proc/kcore) with the kernel's debug info loaded.
+
+    Debug info of modules is loaded when an answer needs it, by the same finder.
+
+    :raises CrashextError: the file is no dump, is cut, or there is no vmlinux that fits.
+    """
+    import drgn
+
+    for word in symbols:
+        if not os.path.exists(word):
+            raise CrashextError(f"{word}: no such file (given with -s)")
+    for word in module_dirs:
+        if not os.path.isdir(word):
+            raise CrashextError(f"{word}: no such directory (given with -S)")
+    if os.path.abspath(path) == KCORE:
+        prog = _open_running()
+    else:
+        head = read_head(path)
+        _refuse(path, kind_of(head))
+        prog = _open_core(path, head)
+    finder = DebugFileFinder(prog, path, symbols, module_dirs)
+    prog.register_debug_info_finder("crashext", finder, enable_index=0)
+    try:
+        prog.load_debug_info(main=True)
+    except drgn.MissingDebugInfoError:
+        pass  # said below, better
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise CrashextError(f"{path}: {_one_line(error)}") from None
+    _require_kernel(prog, path, finder)
+    return prog
+
+
+def _refuse(path: str, kind: str) -> None:
+    """Ends with a line for what can be no dump."""
+    if kind in _UNPACKERS:
+        raise CrashextError(
+            f"{path} is packed ({kind}); unpack it first: {_UNPACKERS[kind]} {path}"
+        )
+    refusal = {
+        "empty": "is empty: the dump was not written",
+        "log": "is text, not a dump",
+        "unknown": "is no dump that is known (ELF core, kdump, makedumpfile flattened)",
+        "elf-relocatable": "is an object file or module, not a dump; give it with -s",
+        "elf-executable": "is an executable (a vmlinux?), not a dump; give it with -s",
+        "elf-shared": "is an executable or library, not a dump",
+        "diskdump": "is a diskdump of an old kernel, which drgn does not read; use crash",
+        "lime": "is a LiME memory image: it has no register notes; convert it to ELF first",
+        "qemu-savevm": "is a QEMU snapshot; use QEMU's dump-guest-memory for a dump",
+    }.get(kind)
+    if refusal is not None:
+        raise CrashextError(f"{path} {refusal}")
+
+
+def _open_running() -> drgn.Program:
+    import drgn
+
+    prog = drgn.Program()
+    try:
+        prog.set_kernel()
+    except FileNotFoundError:
+        raise CrashextError(f"{KCORE}: this kernel has none (CONFIG_PROC_KCORE)") from None
+    except PermissionError:
+        raise CrashextError(f"{KCORE}: permission denied; run as root") from None
+    except Exception as error:
+        raise CrashextError(f"{KCORE}: {_one_line(error)}") from None
+    return prog
+
+
+def _open_core(path: str, head: bytes) -> drgn.Program:
+    import drgn
+
+    kind = kind_of(head)
+    size = os.path.getsize(path)
+    extent = elf_extent(head) if kind == "elf-core" else None
+    cut = None
+    if extent is not None and extent.needed > size:
+        cut = f"{path} is cut short: it has {size} of {extent.needed} bytes; copy it again"
+    # QEMU's kdump leaves the utsname in the header empty, so that the machine is not known; a
+    # program whose platform is given does not ask for it.
+    platforms: list[Optional[drgn.Platform]] = [None]
+    if kind in ("kdump", "flattened"):
+        platforms.append(drgn.Platform(drgn.Architecture.X86_64))
+    failure: Optional[Exception] = None
+    for platform in platforms:
+        prog = drgn.Program(platform)
+        try:
+            prog.set_core_dump(path)
+        except OSError as error:
+            raise CrashextError(f"{path}: {error.strerror or error}") from None
+        except Exception as error:
+            failure = error
+            continue
+        if not prog.flags & drgn.ProgramFlags.IS_LINUX_KERNEL:
+            raise CrashextError(f"{path} is the core dump of a process, not of a kernel")
+        if cut is not None:
+            prog.cache["crashext.notes"] = [cut]
+        return prog
+    assert failure is not None
+    raise CrashextError(cut or explain_failure(path, _one_line(failure)))
+
+
+def explain_failure(path: str, message: str) -> str:
+    """One line for libdrgn's or libkdumpfile's message about a dump that does not open."""
+    low = message.lower()
+    if "vmcoreinfo" in low and "qemu" in low:
+        return f"{path} has no VMCOREINFO; start QEMU with -device vmcoreinfo and dump again"
+    if "short" in low or "truncat" in low or "end of file" in low or "unexpected eof" in low:
+        return f"{path} is cut short ({message}); copy it again"
+    return f"{path} cannot be opened: {message}"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def vmcoreinfo(prog: drgn.Program) -> dict[str, str]:
+    """The ``KEY=value`` lines of the dump's VMCOREINFO note."""
+    try:
+        text = prog["VMCOREINFO"].string_().decode(errors="replace")
+    except LookupError:
+        return {}
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {key: value for key, _, value in pairs if key}
+
+
+class DebugFileFinder:
+    """A drgn debug-info finder: files of the very build, or the reason why there are none."""
+
+    def __init__(
+        self,
+        prog: drgn.Program,
+        dump: str,
+        symbols: Sequence[str],
+        module_dirs: Sequence[str],
+    ) -> None:
+        self._prog = prog
+        self._files = [word for word in symbols if not os.path.isdir(word)]
+        given = [*module_dirs, *(word for word in symbols if os.path.isdir(word))]
+        beside = [] if os.path.abspath(dump) == KCORE else [os.path.dirname(dump) or "."]
+        self._given = given
+        self._directories = [*given, *beside]
+        self._index = ModuleIndex(given)
+        self._beside = beside
+        info = vmcoreinfo(prog)
+        self.release = info.get("OSRELEASE")
+        self.build_id = info.get("BUILD-ID")
+        self.kernel: Optional[Choice] = None
+
+    def __call__(self, modules: Sequence[drgn.Module]) -> None:
+        import drgn
+
+        for module in modules:
+            if isinstance(module, drgn.MainModule):
+                self._find_kernel(module)
+            elif isinstance(module, drgn.RelocatableModule):
+                self._find_module(module)
+
+    def _find_kernel(self, module: drgn.Module) -> None:
+        wanted = module.build_id.hex() if module.build_id else self.build_id
+        self.kernel = choose(
+            vmlinux_candidates(self.release, wanted, self._kernel_files(), self._directories),
+            wanted,
+            "kernel",
+        )
+        if self.kernel.file is not None:
+            module.try_file(self.kernel.file.path)
+
+    def _kernel_files(self) -> list[str]:
+        return [path for path in self._files if ".ko" not in os.path.basename(path)]
+
+    def _find_module(self, module: drgn.Module) -> None:
+        from crashext.targets.drgn.symbols import rejected_files
+
+        wanted = module.build_id.hex() if module.build_id else None
+        choice = choose(self._module_candidates(module.name, wanted), wanted, "module")
+        if choice.rejected:
+            rejected_files(self._prog)[module.name] = "; ".join(choice.rejected[:2])
+        if choice.file is None:
+            return
+        if packing(choice.file.path) is None:
+            module.try_file(choice.file.path)
+            return
+        # drgn reads plain ELF files; a packed one is handed over as an anonymous file.
+        descriptor = os.memfd_create(os.path.basename(choice.file.path))
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(unpack(choice.file.path))
+        module.try_file(choice.file.path, fd=descriptor)
+
+    def _module_candidates(self, name: str, wanted: Optional[str]) -> Sequence[str]:
+        from crashext.debugfiles import module_name
+
+        given = [p for p in self._files if module_name(os.path.basename(p)) == name]
+        variants = {name, name.replace("_", "-")}
+        beside = [
+            os.path.join(directory, variant + suffix)
+            for directory in self._beside
+            for variant in sorted(variants)
+            for suffix in (".ko.debug", ".ko", ".ko.xz", ".ko.zst", ".ko.gz")
+        ]
+        return [*given, *self._index.files(name), *beside, *by_build_id(wanted)]
+
+
+def _require_kernel(prog: drgn.Program, path: str, finder: DebugFileFinder) -> None:
+    """Ends with one line unless the kernel's debug info is loaded and fits."""
+    try:
+        missing = prog.main_module().wants_debug_file()
+    except LookupError:
+        missing = True
+    release = finder.release or "of unknown release"
+    if missing:
+        rejected = finder.kernel.rejected if finder.kernel is not None else []
+        if rejected:
+            raise CrashextError(
+                f"{path}: no vmlinux fits: {rejected[0]}; give the right one with -s"
+            )
+        wanted = f" (build-id {finder.build_id})" if finder.build_id else ""
+        raise CrashextError(
+            f"{path}: no vmlinux with debug info for kernel {release}{wanted}; install "
+            f"its debug package (linux-image-{release}-dbg, kernel-debuginfo) or give it with -s"
+        )
+    _check_release(prog, path, finder)
+
+
+def _check_release(prog: drgn.Program, path: str, finder: DebugFileFinder) -> None:
+    """Catches a wrong vmlinux where the dump has no build-id (kernels before 5.9)."""
+    if finder.release is None:
+        return
+    import drgn
+
+    try:
+        found = prog["init_uts_ns"].name.release.string_().decode(errors="replace")
+    except (LookupError, drgn.FaultError):
+        found = None
+    if found != finder.release:
+        file = prog.main_module().debug_file_path
+        raise CrashextError(
+            f"{file} is not the vmlinux of {path}: the dump is of {finder.release}; "
+            "give the right one with -s"
+        )
+
+
+__all__ = ["DebugFileFinder", "Unknown", "kind_of", "open_dump", "open_target"]

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What led into the kernel: a system call and its arguments, a work item, a timer, an irq."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Optional
+
+import drgn
+from drgn import Object, Program
+
+from crashext.engine.model import Check, Finding
+from crashext.engine.report import Report
+from crashext.targets.base import ExceptionFrame
+from crashext.targets.drgn import variables
+from crashext.targets.drgn.asking import NO_ANSWER
+
+if TYPE_CHECKING:
+    from crashext.targets.drgn.symbols import Symbols
+    from crashext.targets.drgn.target import DrgnTarget
+
+#: Frames looked through.
+MAX_FRAMES = 64
+
+_SYSCALL = re.compile(r"^__(?:do|se|x64|ia32|arm64|se_compat|do_compat)_(?:compat_)?sys_(\w+)$")
+_OLD_SYSCALL = re.compile(r"^SyS_(\w+)$")
+#: Functions whose local names the timer: __run_timers() calls call_timer_fn(timer, fn, …).
+_TIMER = ("call_timer_fn", "expire_timers", "__run_hrtimer", "__hrtimer_run_queues")
+
+
+def find(
+    target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
+) -> Iterator[Finding]:
+    """The entry that the crashed path came through; the first found from the inside out."""
+    seen: set[str] = set()
+    for step in list(target.trace(frame))[:MAX_FRAMES]:
+        name = step.function_name
+        if name is None:
+            continue
+        found = _of_frame(target, step, name)
+        if found is not None and found.topic not in seen:
+            seen.add(found.topic)
+            yield found
+
+
+def _of_frame(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Optional[Finding]:
+    match = _SYSCALL.match(name) or _OLD_SYSCALL.match(name)
+    if match is not None:
+        return _system_call(target, step, match.group(1))
+    if name == "process_one_work":
+        return _work(target.symbols, step)
+    if name == "call_timer_fn":
+        return _timer(target.symbols, step)
+    if name in ("__run_hrtimer", "__hrtimer_run_queues"):
+        return _hrtimer(target.symbols, step)
+    if name in ("__handle_irq_event_percpu", "handle_irq_event_percpu"):
+        return _interrupt(target.symbols, step)
+    if name == "kthread":
+        return _kthread(target.symbols, step)
+    return None
+
+
+def system_call_registers(prog: Program, stack_top: int) -> Object:
+    """The user's registers, at the top of a task's stack (task_pt_regs() in asm/processor.h)."""
+    type_ = prog.type("struct pt_regs")
+    return Object(prog, type_, address=stack_top - (type_.size or 0))
+
+
+def _system_call(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Finding:
+    """Arguments: the function's parameters where known, else the saved user registers.
+
+    The registers hold the six arguments in the order rdi rsi rdx r10 r8 r9 (AMD64 ABI, A.2.1);
+    they are those of the system call as long as the task has not returned to user space.
+    """
+    prog = target.prog
+    task = target.crashed_task()
+    from crashext.targets.drgn.cpus import thread_size
+
+    regs = system_call_registers(prog, int(task.stack.value_()) + thread_size(prog))
+    raw = [int(getattr(regs, r).value_()) for r in ("di", "si", "dx", "r10", "r8", "r9")]
+    types = _parameter_types(prog, name)
+    parts = []
+    for index, (parameter, type_) in enumerate(types[:6]):
+        value = raw[index]
+        size = drgn.sizeof(type_)
+        value &= (1 << 8 * size) - 1
+        parts.append(f"{parameter} = {_number(value, size)}")
+    if not types:
+        parts = [_number(value, 8) for value in raw]
+    return Finding(
+        "syscall",
+        f"system call {name}({', '.join(parts)})",
+        [] if types else ["the number of arguments is not known: all six registers are shown"],
+        Check(crash="bt", drgn="prog.crashed_thread().stack_trace()"),
+    )
+
+
+def _number(value: int, size: int) -> str:
+    if size < 8 and value >> (8 * size - 1):
+        return str(value - (1 << 8 * size))
+    return f"{value:#x}" if value > 4095 else str(value)
+
+
+def _parameter_types(prog: Program, name: str) -> list[tuple[str, drgn.Type]]:
+    for prefix in ("__do_sys_", "__se_sys_", "SYSC_", "sys_"):
+        try:
+            found = prog.function(prefix + name)
+            return [(p.name or "?", p.type) for p in found.type_.parameters]
+        except NO_ANSWER:
+            continue
+    return []
+
+
+def _named(symbols: Symbols, address: int) -> str:
+    from crashext.errors import Unknown
+
+    try:
+        symbol = symbols.symbol(address)
+    except Unknown:
+        return f"{address:#x}"
+    text = symbol.name + (f"+{symbol.offset:#x}" if symbol.offset else "")
+    return f"{text} [{symbol.module}]" if symbol.module else text
+
+
+def _work(symbols: Symbols, step: drgn.StackFrame) -> Finding:
+    """The work item's function as the worker keeps it: the item itself may be freed by then."""
+    worker = step["worker"]
+    work = int(step["work"].value_()) if not step["work"].absent_ else 0
+    function = int(worker.current_func.value_())
+    text = f"work item {_named(symbols, function)}"
+    detail = [f"struct work_struct at {work:#x}"] if work else []
+    try:
+        queue = worker.current_pwq.wq.name.string_().decode(errors="replace")
+        text += f" of workqueue {variables.quoted(queue)}"
+    except NO_ANSWER:
+        pass
+    pid = int(worker.task.pid.value_())
+    return Finding("work", text, detail, Check(crash=f"bt {pid}", drgn=f"stack_trace({pid})"))
+
+
+def _timer(symbols: Symbols, step: drgn.StackFrame) -> Finding:
+    timer, function = step["timer"], step["fn"]
+    if function.absent_:
+        function = timer.function
+    address = "" if timer.absent_ else f" of struct timer_list at {int(timer.value_()):#x}"
+    text = f"timer function {_named(symbols, int(function.value_()))}{address}"
+    return Finding("timer", text)
+
+
+def _hrtimer(symbols: Symbols, step: drgn.StackFrame) -> Finding:
+    timer = step["timer"]
+    function = int(timer.function.value_())
+    where = int(timer.value_())
+    text = f"hrtimer function {_named(symbols, function)} of struct hrtimer at {where:#x}"
+    return Finding("timer", text)
+
+
+def _interrupt(symbols: Symbols, step: drgn.StackFrame) -> Finding:
+    action = step["action"] if "action" in step else step["desc"].action
+    if action.absent_:
+        action = step["desc"].action
+    name = action.name.string_().decode(errors="replace")
+    handler = _named(symbols, int(action.handler.value_()))
+    return Finding(
+        "irq",
+        f"interrupt {int(action.irq.value_())} ({variables.quoted(name)}), handler {handler}",
+    )
+
+
+def _kthread(symbols: Symbols, step: drgn.StackFrame) -> Finding:
+    function = step["threadfn"]
+    return Finding("kthread", f"kernel thread function {_named(symbols, int(function.value_()))}")

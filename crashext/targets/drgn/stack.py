@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The call path from the exception on, unwound by drgn from ``pt_regs`` in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Optional
+
+import drgn
+from drgn import Object, Program
+
+from crashext.engine.model import StackFrame
+from crashext.errors import Unknown
+from crashext.targets.drgn.asking import NO_ANSWER
+from crashext.targets.drgn.exception import PT_REGS_SIZE, Stack, pack
+from crashext.targets.drgn.symbols import Symbols
+
+#: Frames shown of one stack: the first and the last so many (a stack overflow has hundreds).
+FIRST_FRAMES = 48
+LAST_FRAMES = 16
+
+#: Lowest address of the kernel's half on every 64-bit machine that drgn knows.
+KERNEL_HALF = 1 << 63
+
+#: Where a kernel stack begins. A trace that ends elsewhere lost its way.
+ROOTS = (
+    "ret_from_fork",
+    "entry_",
+    "asm_",
+    "secondary_startup",
+    "x86_64_start_kernel",
+    "start_kernel",
+    "rewind_stack_",
+    "kernel_thread_helper",
+)
+
+
+def pt_regs(prog: Program, registers: Mapping[str, int]) -> Object:
+    """The registers as a ``struct pt_regs`` object, for unwinding from them."""
+    data = pack(registers)
+    type_ = prog.type("struct pt_regs")
+    if type_.size != PT_REGS_SIZE:
+        raise Unknown(f"struct pt_regs has {type_.size} bytes here, {PT_REGS_SIZE} are known")
+    return Object.from_bytes_(prog, type_, data)
+
+
+def unwind(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> drgn.StackTrace:
+    """drgn's trace from interrupted registers.
+
+    A call through a bad pointer leaves RIP outside of any code, and the return address of that
+    call at the stack pointer; the trace then begins at the caller.
+    """
+    rip, rsp = registers["rip"], registers["rsp"]
+    start = dict(registers)
+    if not is_code(symbols, rip):
+        try:
+            caller = prog.read_u64(rsp)
+        except drgn.FaultError:
+            raise Unknown(f"RIP {rip:#x} is no code and the stack at {rsp:#x} is unreadable") from (
+                None
+            )
+        if not is_code(symbols, caller):
+            raise Unknown(f"RIP {rip:#x} is no code and no caller is at the stack pointer {rsp:#x}")
+        # The word after the call: one byte back, so that it is looked up inside the call.
+        start.update(rip=caller - 1, rsp=rsp + 8)
+    preload(prog, symbols, start)
+    return prog.stack_trace(pt_regs(prog, start))
+
+
+def preload(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> None:
+    """Brings in the debug info of modules that the stack can lead through.
+
+    drgn unwinds with the modules it knows; so each word of the stack that points into a module
+    makes that module known first. A word in the module area costs one tree look-up a page.
+    """
+    symbols.module_name(registers["rip"])
+    rsp = registers["rsp"]
+    try:
+        size = 16384
+        data = prog.read(rsp, size - rsp % size)
+    except drgn.FaultError:
+        return
+    for offset in range(0, len(data) - 7, 8):
+        word = int.from_bytes(data[offset : offset + 8], "little")
+        if word >= 0xFFFFFFFF80000000 and not symbols.in_kernel_image(word):
+            symbols.module_name(word)
+
+
+def is_code(symbols: Symbols, address: int) -> bool:
+    """Whether an address lies in the kernel image or in a module."""
+    return address >= KERNEL_HALF and (
+        symbols.in_kernel_image(address) or symbols.module_name(address) is not None
+    )
+
+
+def frames(symbols: Symbols, trace: Sequence[drgn.StackFrame]) -> list[StackFrame]:
+    """The trace as the engine knows it, bounded; frames after a user-mode return are left out.
+
+    A frame whose pc is no code is kept once, as not reliable, and ends the list: past it a wrong
+    vmlinux or a smashed stack yields noise (drgn goes on for a thousand frames of 0x0).
+    """
+    result: list[StackFrame] = []
+    total = len(trace)
+    index = 0
+    while index < total:
+        frame = trace[index]
+        if total > FIRST_FRAMES + LAST_FRAMES and index == FIRST_FRAMES:
+            skipped = total - FIRST_FRAMES - LAST_FRAMES
+            result[-1].omitted = skipped
+            index += skipped
+            continue
+        index += 1
+        pc = _pc(frame)
+        if pc is None:
+            break
+        if pc < KERNEL_HALF and index > 1:
+            if pc < 4096:
+                result.append(StackFrame(address=pc, reliable=False))
+            break
+        if not is_code(symbols, pc):
+            result.append(StackFrame(address=pc, reliable=False))
+            break
+        result.append(_frame(symbols, frame, pc))
+    return result
+
+
+def as_callers(found: list[StackFrame]) -> list[StackFrame]:
+    """Frames of a trace that :func:`unwind` began one byte inside a call: back behind it."""
+    pc = found[0].address if found else None
+    for frame in found:
+        if frame.address != pc or pc is None:
+            break
+        frame.address = pc + 1
+        frame.offset = frame.offset + 1 if frame.offset is not None else None
+    return found
+
+
+def _pc(frame: drgn.StackFrame) -> Optional[int]:
+    try:
+        return int(frame.pc)
+    except LookupError:
+        return None
+
+
+def _frame(symbols: Symbols, frame: drgn.StackFrame, pc: int) -> StackFrame:
+    result = StackFrame(address=pc, inlined=frame.is_inline)
+    result.module = symbols.module_name(pc)
+    if frame.is_inline:
+        result.function = frame.name
+    else:
+        back = 0 if frame.interrupted else 1
+        try:
+            symbol = symbols.symbol(pc - back)
+            result.function, result.size = symbol.name, symbol.size
+            result.offset = symbol.offset + back
+        except Unknown:
+            result.function = frame.function_name
+    try:
+        location = frame.source()
+        result.file, result.line = location.filename or None, location.line or None
+    except NO_ANSWER:
+        pass
+    return result
+
+
+def after_panic(found: list[StackFrame]) -> list[StackFrame]:
+    """From panic() on down; the whole path when panic() is not in it."""
+    for index, frame in enumerate(found):
+        if frame.function in ("panic", "vpanic"):
+            return found[index:]
+    return found
+
+
+def from_panic(prog: Program, area: Stack) -> Optional[dict[str, int]]:
+    """Registers that resume the path at panic(), for a task whose registers were not saved.
+
+    The innermost callee of panic() left its return address on the stack; the word above it is
+    panic()'s stack pointer. The deepest such word belongs to the newest call. Registers that
+    callees saved are not known, so the caller of panic() has no variables from registers.
+    """
+    for name in ("vpanic", "panic"):
+        try:
+            symbol = prog.symbol(name)
+        except LookupError:
+            continue
+        end = symbol.address + symbol.size
+        for index, word in enumerate(area.words):
+            if not symbol.address < word < end:
+                continue
+            registers = {"rip": word, "rsp": area.base + 8 * (index + 1), "cs": 0x10, "ss": 0x18}
+            trace = prog.stack_trace(pt_regs(prog, registers))
+            names = [frame.name for frame in trace]
+            if len(names) > 2 and any(n.startswith(ROOTS) for n in names):
+                return registers
+    return None

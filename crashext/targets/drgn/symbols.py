@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Names and source lines for addresses, with debug info of modules brought in when asked for.
+
+A dump of a big machine has hundreds of modules; only those that an answer touches are loaded, so
+the cost grows with the crash and not with the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Optional, Union
+
+import drgn
+from drgn import Object, Program
+from drgn.helpers.linux.kallsyms import module_kallsyms
+from drgn.helpers.linux.module import address_to_module
+
+from crashext.engine.model import SourceLocation
+from crashext.errors import Unknown
+from crashext.targets.base import Symbol
+from crashext.targets.drgn.asking import NO_ANSWER, reason
+
+#: Suffixes that gcc and clang add to a function's name for a part or a clone of it.
+_CLONE = re.compile(r"(\.(isra|part|constprop|cold|llvm|lto_priv|localalias)(\.\d+)*)+$")
+
+#: Labels inside an assembler function that kallsyms (and so the log and crash) names instead of
+#: the function (SYM_INNER_LABEL in arch/x86/entry/entry_64.S). They have no size in the ELF.
+_INNER_LABELS = {
+    "entry_SYSCALL_64": ("entry_SYSCALL_64_after_hwframe", "entry_SYSCALL_64_safe_stack"),
+    "entry_SYSENTER_compat": ("entry_SYSENTER_compat_after_hwframe",),
+    "entry_SYSCALL_compat": ("entry_SYSCALL_compat_after_hwframe",),
+}
+
+AnySymbol = Union[drgn.Symbol, Symbol]
+
+
+def base_name(name: str) -> str:
+    """``foo.isra.0.cold`` → ``foo``."""
+    return _CLONE.sub("", name)
+
+
+def choose_name(candidates: Iterable[str], function: Optional[str]) -> Optional[str]:
+    """The symbol of several at one address that the source calls ``function``.
+
+    A module's exit function has two names, ``hello_cleanup`` and the alias ``cleanup_module``;
+    DWARF knows the one in the source. A clone keeps its suffix, as in the log. When no symbol
+    bears the DWARF name, the DWARF name itself is the answer.
+    """
+    names = list(candidates)
+    if function is None:
+        return names[0] if names else None
+    if function in names:
+        return function
+    for name in names:
+        if base_name(name) == function:
+            return name
+    return function
+
+
+class Symbols:
+    """Symbol and source look-up in one program."""
+
+    def __init__(self, prog: Program) -> None:
+        self._prog = prog
+        self._text: Optional[tuple[int, int]] = None
+        self._modules: dict[int, Optional[str]] = {}  # page → module name
+        self._ensured: set[str] = set()
+        self._kallsyms: dict[str, list[drgn.Symbol]] = {}
+
+    def in_kernel_image(self, address: int) -> bool:
+        """Whether the address lies in vmlinux (text, data, bss, init)."""
+        if self._text is None:
+            try:
+                self._text = (
+                    self._prog.symbol("_text").address,
+                    self._prog.symbol("_end").address,
+                )
+            except LookupError:
+                self._text = (0, 0)
+        return self._text[0] <= address < self._text[1]
+
+    def module_object(self, address: int) -> Optional[Object]:
+        """``struct module *`` whose memory holds the address."""
+        if self.in_kernel_image(address) or address < 1 << 63:
+            return None
+        try:
+            module = address_to_module(self._prog, address)
+            return module if module else None
+        except NO_ANSWER:
+            return None
+
+    def module_name(self, address: int) -> Optional[str]:
+        """Name of the module whose memory holds the address; its debug info is loaded."""
+        page = address >> 12
+        if page not in self._modules:
+            module = self.module_object(address)
+            name = None
+            if module is not None:
+                try:
+                    name = module.name.string_().decode(errors="replace")
+                except NO_ANSWER:
+                    name = None
+                if name is not None:
+                    self._ensure(module, name)
+            self._modules[page] = name
+        return self._modules[page]
+
+    def _ensure(self, module: Object, name: str) -> None:
+        """Loads the module's debug info with the program's finders, once."""
+        if name in self._ensured:
+            return
+        self._ensured.add(name)
+        try:
+            loaded, _ = _get_or_create(self._prog, module)
+            if loaded.wants_debug_file():
+                self._prog.load_module_debug_info(loaded)
+        except NO_ANSWER:
+            pass  # debug_info_reason() tells what is missing, when someone asks
+
+    def debug_info_reason(self, name: str) -> Optional[str]:
+        """Why there is no debug info for a module; None when there is some."""
+        try:
+            module = self._prog.module(name)
+        except NO_ANSWER as error:
+            return f"module {name}: {reason(error)}"
+        if not module.wants_debug_file():
+            return None
+        rejected = rejected_files(self._prog).get(name)
+        wanted = f" with build-id {module.build_id.hex()}" if module.build_id else ""
+        if rejected:
+            return f"no debug info for {name}: {rejected}"
+        return f"no debug info for {name}: give its .ko{wanted} with -s FILE or -S DIR"
+
+    def symbol(self, address: int) -> Symbol:
+        """The symbol that holds the address; the source's name wins over an alias."""
+        module = self.module_name(address)
+        found: Sequence[drgn.Symbol] = self._prog.symbols(address)
+        if not found and module is not None:
+            found = self._module_kallsyms(module, address)
+        if not found:
+            try:
+                found = [self._prog.symbol(address)]
+            except LookupError:
+                raise Unknown(f"no symbol holds {address:#x}") from None
+        found = sorted(found, key=lambda s: (-s.address, s.size))
+        nearest = [s for s in found if s.address == found[0].address]
+        name = choose_name((s.name for s in nearest), self.function(address))
+        assert name is not None
+        start = nearest[0]
+        inner = self._inner_label(start.name, address)
+        if inner is not None:
+            size = start.address + start.size - inner.address if start.size else None
+            return Symbol(inner.name, inner.address, address - inner.address, size, module)
+        return Symbol(name, start.address, address - start.address, start.size or None, module)
+
+    def _inner_label(self, name: str, address: int) -> Optional[drgn.Symbol]:
+        best: Optional[drgn.Symbol] = None
+        for label in _INNER_LABELS.get(name, ()):
+            try:
+                symbol = self._prog.symbol(label)
+            except LookupError:
+                continue
+            if symbol.address <= address and (best is None or symbol.address > best.address):
+                best = symbol
+        return best
+
+    def _module_kallsyms(self, name: str, address: int) -> list[drgn.Symbol]:
+        """The kernel's own symbol table of one module: for a module without its .ko file."""
+        if name not in self._kallsyms:
+            self._kallsyms[name] = []
+            module = self.module_object(address)
+            try:
+                if module is not None:
+                    self._kallsyms[name] = module_kallsyms(module)
+            except (*NO_ANSWER, UnicodeDecodeError):
+                pass
+        starts = [s for s in self._kallsyms[name] if 0 < s.address <= address and s.name]
+        if not starts:
+            return []
+        start = max(s.address for s in starts)
+        nearest = [s for s in starts if s.address == start]
+        return [s for s in nearest if not s.size or address < start + s.size]
+
+    def function(self, address: int) -> Optional[str]:
+        """DWARF's name of the (outermost, not inlined) function at an address."""
+        try:
+            chain = self._prog.source_location(address)
+            name: Optional[str] = chain[len(chain) - 1].name()
+            return name
+        except NO_ANSWER:
+            return None
+
+    def source(self, address: int, is_return_address: bool) -> list[SourceLocation]:
+        """The inline chain, innermost first; a return address is looked up at its call."""
+        module = self.module_name(address)
+        where = address - 1 if is_return_address else address
+        try:
+            chain = self._prog.source_location(where)
+        except NO_ANSWER:
+            why = self.debug_info_reason(module) if module else None
+            raise Unknown(why or f"no source line for {address:#x} in the debug info") from None
+        return [
+            SourceLocation(
+                location.name(),
+                location.filename or None,
+                location.line or None,
+                location.column or None,
+            )
+            for location in chain
+        ]
+
+
+def _get_or_create(prog: Program, module: Object) -> tuple[drgn.Module, bool]:
+    try:
+        return prog.linux_kernel_loadable_module(module), False
+    except LookupError:
+        return prog.linux_kernel_loadable_module(module, create=True), True
+
+
+def rejected_files(prog: Program) -> dict[str, str]:
+    """Module name → why a file that bears its name was not taken (kept with the program)."""
+    kept: dict[str, str] = prog.cache.setdefault("crashext.rejected_debug_files", {})
+    return kept
+
+
+def compilation_directory(path: str, text: str) -> str:
+    """A relative DWARF path under a directory."""
+    return path if os.path.isabs(path) else os.path.join(text, path)

@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A crashed kernel behind a drgn Program: a vmcore, /proc/kcore, or crash's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Optional
+
+import drgn
+from drgn import Object, Program, ProgramFlags
+from drgn.helpers.linux.printk import get_dmesg
+
+from crashext.engine.model import (
+    Finding,
+    Kernel,
+    Module,
+    SourceLine,
+    SourceLocation,
+    StackFrame,
+    Task,
+    Variable,
+)
+from crashext.engine.report import Report
+from crashext.errors import Unknown
+from crashext.source_text import SourceFiles
+from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
+from crashext.targets.drgn import context, cpus, exception, modules, stack
+from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
+from crashext.targets.drgn.exception import Match, Stack
+from crashext.targets.drgn.symbols import Symbols
+
+
+class DrgnTarget:
+    """Implements :class:`crashext.targets.base.Target` over a drgn Program.
+
+    :param prog: a program whose kernel debug info (vmlinux) is loaded.
+    :param crashed_task: ``struct task_struct *`` of the task that crashed, when the caller knows
+        it better (inside crash, where drgn has no saved registers); else found from memory.
+    :param registers: registers of the panicking CPU at the time of the dump, likewise.
+    """
+
+    name = "drgn"
+
+    def __init__(
+        self,
+        prog: Program,
+        *,
+        crashed_task: Optional[Object] = None,
+        registers: Optional[dict[str, int]] = None,
+        source_dirs: Optional[list[str]] = None,
+        module_dirs: Optional[list[str]] = None,
+        notes: Optional[list[str]] = None,
+    ) -> None:
+        if not prog.flags & ProgramFlags.IS_LINUX_KERNEL:
+            raise Unknown("this drgn program is no Linux kernel")
+        self.prog = prog
+        self.source_dirs: list[str] = list(source_dirs or [])
+        self.module_dirs: list[str] = list(module_dirs or [])
+        #: What a person must know of the dump itself: that it is cut, for example.
+        self.notes: list[str] = list(notes or [])
+        self.symbols = Symbols(prog)
+        self._sources = SourceFiles(self.source_dirs)
+        self._crashed_task = crashed_task
+        self._registers = registers
+        #: The report that the exception frame was looked up for: later questions are about it.
+        self._report: Optional[Report] = None
+        self._frame: Optional[ExceptionFrame] = None
+        self._frame_stack: Optional[str] = None  # name of the stack that held the frame
+        self._traces: dict[Optional[int], drgn.StackTrace] = {}
+
+    # The kernel
+
+    def log(self) -> str:
+        with asking("the kernel log"):
+            return get_dmesg(self.prog).decode(errors="replace")
+
+    def kernel(self) -> Kernel:
+        with asking("the kernel's name"):
+            names = self.prog["init_uts_ns"].name
+            kernel = Kernel(
+                release=_text(names.release),
+                version=_text(names.version),
+                machine=_text(names.machine),
+            )
+        try:
+            kernel.cpus = len(cpus.present_cpus(self.prog))
+        except NO_ANSWER:
+            pass
+        return kernel
+
+    # The task
+
+    def crashed_task(self) -> Object:
+        """``struct task_struct *`` of the task that crashed.
+
+        From the caller, else the report's task, else whoever runs on the CPU that panicked.
+        """
+        if self._crashed_task is not None:
+            return self._crashed_task
+        report = self._report
+        if report is not None and report.pid is not None:
+            task = cpus.task_of_pid(self.prog, report.pid)
+            if task is not None:
+                return task
+            if report.cpu is not None and report.pid == 0:
+                with asking(f"the task of CPU {report.cpu}"):
+                    return cpus.current_task(self.prog, report.cpu)
+        cpu = cpus.panic_cpu(self.prog)
+        if cpu is None and report is not None:
+            cpu = report.cpu
+        if cpu is None:
+            raise Unknown("no CPU has panicked (panic_cpu is not set)")
+        with asking(f"the task of CPU {cpu}"):
+            return cpus.current_task(self.prog, cpu)
+
+    def task(self) -> Task:
+        task = self.crashed_task()
+        with asking("the crashed task"):
+            result = Task(comm=_text(task.comm), pid=int(task.pid.value_()))
+        result.cpu = context.task_cpu(task)
+        result.context = context.of_crash(self._trace_or_none(), self._frame_stack, task)
+        return result
+
+    # The exception
+
+    def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
+        if self._frame is not None and report is self._report:
+            return self._frame
+        self._report, self._frame, self._traces = report, None, {}
+        arch = self.prog.platform.arch if self.prog.platform is not None else None
+        if arch != drgn.Architecture.X86_64:
+            raise Unknown(f"pt_regs are searched on x86-64 only, this is {arch}")
+        match, how = self._find_pt_regs(report)
+        frame = ExceptionFrame(match.registers, match.address, how)
+        self._frame_stack = match.stack
+        self._trap(frame)
+        self._frame = frame
+        return frame
+
+    def _find_pt_regs(self, report: Optional[Report]) -> tuple[Match, str]:
+        logged = report.registers if report is not None else {}
+        if "rsp" in logged and _is_kernel(logged):
+            for area in self._stacks(report):
+                found = exception.find_logged(area, logged)
+                if found:
+                    best = max(found, key=lambda m: (m.agreeing, m.address))
+                    return best, (
+                        f"pt_regs at {best.address:#x} on the {best.stack} stack: "
+                        f"{best.agreeing} of {best.compared} registers as in the log"
+                    )
+        if report is not None and not logged and report.fatal and report.trap is None:
+            raise Unknown(f"the report is no exception ({report.headline})")
+        entries = self._entries()
+        if report is not None and report.trap is not None:
+            entries = [e for e in entries if exception.TRAPS[e[2]] == report.trap] or entries
+        for area in self._stacks(report):
+            for match, entry in exception.find_entries(area, entries):
+                if match.registers["rsp"] != logged.get("rsp", match.registers["rsp"]):
+                    continue
+                return match, (
+                    f"pt_regs at {match.address:#x} on the {match.stack} stack, "
+                    f"above a return address into {entry}"
+                )
+        raise Unknown("no pt_regs of an exception on the crashed task's and CPU's stacks")
+
+    def _stacks(self, report: Optional[Report]) -> Iterator[Stack]:
+        """The stacks on which the exception can have been taken, likeliest first."""
+        seen: set[int] = set()
+        tasks: list[Object] = []
+        try:
+            tasks.append(self.crashed_task())
+        except Unknown:
+            pass
+        numbers = [report.cpu if report is not None else None, cpus.panic_cpu(self.prog)]
+        wanted = [n for i, n in enumerate(numbers) if n is not None and n not in numbers[:i]]
+        for cpu in wanted:
+            try:
+                tasks.append(cpus.current_task(self.prog, cpu))
+            except NO_ANSWER:
+                continue
+        for task in tasks:
+            area = cpus.task_stack(self.prog, task)
+            if area is not None and area.base not in seen:
+                seen.add(area.base)
+                yield area
+        for cpu in wanted:
+            yield from cpus.cpu_stacks(self.prog, cpu)
+
+    def _entries(self) -> list[tuple[int, int, str]]:
+        """(start, end, name) of the exception entries that this kernel has."""
+        result = []
+        for name in exception.TRAPS:
+            try:
+                symbol = self.prog.symbol(name)
+            except LookupError:
+                continue
+            result.append((symbol.address, symbol.address + (symbol.size or 64), name))
+        return result
+
+    def _trap(self, frame: ExceptionFrame) -> None:
+        """Trap from the entry that saved the registers; error code where the hardware pushed one.
+
+        For a page fault the entry overwrites orig_rax with -1 (no system call to restart).
+        """
+        assert frame.address is not None
+        try:
+            word = self.prog.read_u64(frame.address - 8)
+            name = self.symbols.symbol(word - 1).name
+        except (drgn.FaultError, Unknown):
+            return
+        frame.trap = exception.TRAPS.get(name)
+        orig = frame.registers["orig_rax"]
+        if frame.trap in ("#GP", "#SS", "#DF", "#TS", "#NP") and orig < 1 << 32:
+            frame.error_code = orig
+
+    # The stack
+
+    def trace(self, frame: Optional[ExceptionFrame]) -> drgn.StackTrace:
+        """drgn's stack trace from the exception, else of the crashed task from panic() on."""
+        key = frame.address if frame is not None else None
+        if key not in self._traces:
+            with asking("the stack"):
+                if frame is not None:
+                    self._traces[key] = stack.unwind(self.prog, self.symbols, frame.registers)
+                else:
+                    self._traces[key] = self._crashed_trace()
+        return self._traces[key]
+
+    def _crashed_trace(self) -> drgn.StackTrace:
+        task = self.crashed_task()
+        if self._registers is not None:
+            return stack.unwind(self.prog, self.symbols, self._registers)
+        try:
+            return self.prog.stack_trace(task)
+        except NO_ANSWER as error:
+            area = cpus.task_stack(self.prog, task)
+            registers = stack.from_panic(self.prog, area) if area is not None else None
+            if registers is None:
+                raise Unknown(f"no saved registers of the crashed task: {reason(error)}") from None
+            return stack.unwind(self.prog, self.symbols, registers)
+
+    def _trace_or_none(self) -> Optional[drgn.StackTrace]:
+        try:
+            return self.trace(self._frame)
+        except Unknown:
+            return None
+
+    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+        frames = stack.frames(self.symbols, self.trace(frame))
+        if frame is None:
+            return stack.after_panic(frames)
+        rip = frame.registers["rip"]
+        if not stack.is_code(self.symbols, rip):
+            return [StackFrame(address=rip), *stack.as_callers(frames)]
+        return frames
+
+    # Names and text
+
+    def symbol(self, address: int) -> Symbol:
+        with asking(f"the symbol at {address:#x}"):
+            return self.symbols.symbol(address)
+
+    def address(self, name: str) -> int:
+        with asking(f"the address of {name}"):
+            found = {symbol.address for symbol in self.prog.symbols(name)}
+        if len(found) != 1:
+            count = "no symbol" if not found else f"{len(found)} symbols"
+            raise Unknown(f"{count} named {name}")
+        return int(found.pop())
+
+    def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
+        return self.symbols.source(address, is_return_address)
+
+    def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
+        return self._sources.lines(file, line, context, self._origins())
+
+    def _origins(self) -> list[str]:
+        """Directories where the module files and the dump lie: sources often lie beside them."""
+        from_modules = [
+            module.debug_file_path for module in self.prog.modules() if module.debug_file_path
+        ]
+        paths = [*from_modules, self.prog.core_dump_path]
+        return [path.rpartition("/")[0] or "." for path in paths if path]
+
+    def read(self, address: int, size: int) -> bytes:
+        with asking(f"memory at {address:#x}"):
+            return bytes(self.prog.read(address, size))
+
+    # Modules
+
+    def modules(self) -> list[Module]:
+        with asking("the module list"):
+            return modules.summaries(self.prog, self.symbols)
+
+    def last_unloaded(self) -> Optional[str]:
+        with asking("the name of the last unloaded module"):
+            return modules.last_unloaded(self.prog)
+
+    # Data
+
+    def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
+        from crashext.targets.drgn import variables
+
+        with asking("the variables"):
+            return variables.of_trace(self.prog, self.symbols, self.trace(frame))
+
+    def operand(
+        self, frame: ExceptionFrame, register: Optional[str], displacement: int, size: int
+    ) -> str:
+        from crashext.targets.drgn import operand
+
+        with asking("the operand"):
+            return operand.describe(
+                self.prog, self.trace(frame), frame.registers, register, displacement, size
+            )
+
+    def owner(self, address: int) -> Owner:
+        from crashext.targets.drgn import owner
+
+        return owner.of(self.prog, self.symbols, address, self._known_tasks())
+
+    def page_walk(self, address: int) -> list[PageLevel]:
+        from crashext.targets.drgn import pagetable
+
+        with asking("the page tables"):
+            return pagetable.walk(self.prog, address, self._page_table_task())
+
+    def _known_tasks(self) -> list[Object]:
+        """The crashed task and those that run on the CPUs, for what lies on their stacks."""
+        tasks = [self._page_table_task()]
+        for cpu in cpus.present_cpus(self.prog):
+            try:
+                tasks.append(cpus.current_task(self.prog, cpu))
+            except NO_ANSWER:
+                continue
+        return [task for task in tasks if task is not None]
+
+    def _page_table_task(self) -> Optional[Object]:
+        try:
+            return self.crashed_task()
+        except Unknown:
+            return None
+
+    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
+        from crashext.targets.drgn import findings
+
+        return findings.of_crash(self, report, frame)
+
+
+def _text(value: Object) -> str:
+    return str(value.string_().decode(errors="replace"))
+
+
+def _is_kernel(registers: dict[str, int]) -> bool:
+    return registers.get("cs", 0x10) & 3 == 0

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one way from drgn to a crashext command, for scripts and for ``%commands``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from drgn import NoDefaultProgramError, Program, get_default_prog
+
+from crashext.commands import load
+from crashext.commands.base import Command, Context, HelpRequested
+from crashext.errors import CrashextError, Unknown
+from crashext.targets.base import Target
+
+
+def command(name: str) -> Command:
+    """The command of that name."""
+    return load(name)
+
+
+def target_of(prog: Program) -> Target:
+    """The target for drgn's program, made once a program and kept with it.
+
+    :raises CrashextError: it is no kernel, or drgn has no debug info for the kernel.
+    """
+    kept = prog.cache.get("crashext.target")
+    if kept is not None:
+        target: Target = kept
+        return target
+    from crashext.targets.drgn import DrgnTarget
+
+    try:
+        missing = prog.main_module().wants_debug_file()
+    except LookupError:
+        missing = True
+    if missing:
+        raise CrashextError(
+            "drgn has no vmlinux with debug info for this dump; give it with drgn -s VMLINUX "
+            f"({_wanted(prog)})"
+        )
+    try:
+        made = DrgnTarget(prog)
+    except Unknown as reason:
+        raise CrashextError(f"{reason}; open a vmcore with drgn -c") from None
+    prog.cache["crashext.target"] = made
+    return made
+
+
+def _wanted(prog: Program) -> str:
+    """Which vmlinux the dump wants, in words."""
+    from crashext.opening import vmcoreinfo
+
+    info = vmcoreinfo(prog)
+    words = [f"kernel {info.get('OSRELEASE', 'of unknown release')}"]
+    if "BUILD-ID" in info:
+        words.append(f"build-id {info['BUILD-ID']}")
+    return ", ".join(words)
+
+
+def run(prog: Program, name: str, words: Sequence[str], out: TextIO) -> int:
+    """Runs a command with the words after its name. Raises CrashextError with one line."""
+    chosen = command(name)
+    try:
+        args = chosen.parser().parse_args(list(words))
+    except HelpRequested as page:
+        out.write(str(page))
+        return 0
+    terminal = out.isatty()
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    color = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    context = Context(out, lambda: target_of(prog), color, width, "drgn")
+    return chosen.run(context, args)
+
+
+def run_in_session(prog: Program, name: str, words: Sequence[str]) -> int:
+    """For ``%name`` and ``run_command()``: drgn prints the error and the session goes on."""
+    return run(prog, name, words, sys.stdout)
+
+
+def run_script(name: str) -> None:
+    """For ``drgn -c vmcore … drgn_scripts/name.py WORDS``: ends the process when it fails."""
+    try:
+        code = run(get_default_prog(), name, sys.argv[1:], sys.stdout)
+        sys.stdout.flush()
+    except CrashextError as error:
+        sys.exit(f"{name}: {error}")
+    except NoDefaultProgramError:
+        sys.exit(f"{name}: this is a script for drgn: drgn -c VMCORE {sys.argv[0]}")
+    except BrokenPipeError:
+        # The reader (head, less) has gone; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    if code:
+        sys.exit(code)
