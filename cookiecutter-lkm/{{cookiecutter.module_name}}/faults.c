@@ -187,6 +187,7 @@ static noinline void fault_write_to_rodata(struct lkm_request *req)
 {
 	int *limit = (int *)&lkm_limits[1];
 
+	OPTIMIZER_HIDE_VAR(limit);
 	*limit = req->id; /* FAULT: write-to-rodata */
 }
 
@@ -575,7 +576,9 @@ static noinline void fault_init_killed(struct lkm_request *req)
 	struct pid *pid = find_get_pid(1);
 	struct task_struct *init = get_pid_task(pid, PIDTYPE_PID);
 
-	send_sig(SIGKILL, init, 1); /* FAULT: init-killed */
+	/* init is safe from SIGKILL, but not from a trap of its own. */
+	init->signal->flags &= ~SIGNAL_UNKILLABLE;
+	send_sig(SIGSYS, init, 1); /* FAULT: init-killed */
 	put_task_struct(init);
 	put_pid(pid);
 	msleep(FAULT_WAIT_MS);
