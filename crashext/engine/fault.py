@@ -20,6 +20,12 @@ REFINABLE = frozenset(
     }
 )  # fmt: skip
 
+#: The registers of the explanation, in the order in which they are shown.
+SHOWN_REGISTERS = (
+    "rip", "rsp", "rbp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+)  # fmt: skip
+
 #: Candidates for the address of a page fault, the best first. The CR2 of the register block can
 #: hold a later fault (the kernel's own probe of the code bytes); the headline cannot.
 _ADDRESS_ORDER = ("headline", "memory", "CR2 end", "CR2")
@@ -46,12 +52,12 @@ def registers(case: Case) -> None:
     """Fills ``registers`` with a meaning each; compares memory with the log."""
     explanation, report = case.explanation, case.report
     found = insn.normalise(case.registers)
+    case.layout = layout(case)
     if not found:
         explanation.unknown["registers"] = case.reasons.get(
             "registers", "the report prints no registers"
         )
         return
-    case.layout = layout(case)
 
     def symbol(address: int) -> Optional[str]:
         try:
@@ -63,11 +69,11 @@ def registers(case: Case) -> None:
 
     explanation.registers = {
         name: RegisterValue(
-            value, values.describe(value, layout=case.layout, symbols=symbol, pointer=False)
+            found[name],
+            values.describe(found[name], layout=case.layout, symbols=symbol, pointer=False),
         )
-        for name, value in found.items()
-        if name not in ("cs", "ss", "ds", "es", "fs", "gs", "eflags", "orig_rax")
-        and not name.startswith(("cr", "dr"))
+        for name in SHOWN_REGISTERS
+        if name in found
     }
     if case.frame is None or report is None:
         return
@@ -351,5 +357,7 @@ def name_operand(case: Case) -> None:
         f"the source calls it {access.source}",
         "DWARF",
         access.operand or "",
-        drgn="prog.crashed_thread().stack_trace()",
+        drgn=f"prog.stack_trace(Object(prog, 'struct pt_regs', address=0x{frame.address:x}))[0]"
+        if frame.address is not None
+        else None,
     )

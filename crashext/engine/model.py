@@ -266,9 +266,9 @@ class OtherReport:
 
 @dataclass
 class Explanation:
-    target: str  # "log", "crash", "drgn", "gdb"
-    crashed: bool = False
     schema: str = SCHEMA
+    target: str = "log"  # "log", "crash", "drgn", "gdb"
+    crashed: bool = False
     kind: Optional[str] = None
     title: Optional[str] = None
     bucket: Optional[str] = None

@@ -122,10 +122,13 @@ def code_window(case: Case) -> Optional[tuple[bytes, int]]:
     report, rip = case.report, case.explanation.rip
     if rip is not None and rip.address:
         address = rip.address
+        after = AFTER
+        if rip.size is not None and rip.offset is not None:
+            after = max(1, min(AFTER, rip.size - rip.offset))
         back = min(rip.offset, BEFORE * 4) if rip.offset is not None else BEFORE
         for before in (back, min(back, 42), 0):
             try:
-                data = case.target.read(address - before, before + AFTER)
+                data = case.target.read(address - before, before + after)
             except Unknown as reason:
                 case.reasons.setdefault("rip.instruction", str(reason))
                 continue

@@ -86,18 +86,23 @@ def modules(case: Case) -> None:
 
 def variables(case: Case) -> None:
     """Fills ``variables``: parameters and locals of the frames that matter."""
-    found = case.ask("variables", lambda: case.target.variables(case.frame))
-    case.explanation.variables = found
-    for variable in found or []:
-        if variable.value is not None and variable.frame is not None:
-            rip = case.explanation.rip
-            if rip is not None and variable.frame == rip.symbol:
-                case.claim(
-                    f"{variable.name} is {variable.value} in {variable.frame}",
-                    "DWARF",
-                    variable.type,
-                    drgn=f"prog.crashed_thread().stack_trace()[…]['{variable.name}']",
-                )
+    explanation, frame = case.explanation, case.frame
+    explanation.variables = case.ask("variables", lambda: case.target.variables(frame))
+    if frame is None or frame.address is None:
+        return
+    trace = f"prog.stack_trace(Object(prog, 'struct pt_regs', address=0x{frame.address:x}))"
+    functions = [entry.function for entry in explanation.stack or []]
+    for variable in explanation.variables or []:
+        if variable.value is None or variable.frame not in functions:
+            continue
+        if explanation.rip is not None and variable.frame == functions[0]:
+            index = functions.index(variable.frame)
+            case.claim(
+                f"{variable.name} is {variable.value} in {variable.frame}",
+                "DWARF",
+                variable.type,
+                drgn=f"{trace}[{index}]['{variable.name}']",
+            )
 
 
 def findings(case: Case) -> None:

@@ -81,7 +81,7 @@ def locate_crash(target: Target, summary: LogSummary) -> Case:
 
 def locate_address(target: Target, address: int) -> Case:
     """Where a text address is: as :func:`locate_crash`, for an address that a person gives."""
-    case = Case(target, LogSummary(), None, Explanation(target.name))
+    case = Case(target, LogSummary(), None, Explanation(target=target.name))
     place.locate_at(case, address)
     place.disassemble(case)
     return case
@@ -89,7 +89,7 @@ def locate_address(target: Target, address: int) -> Case:
 
 def _open(target: Target, summary: LogSummary) -> Case:
     report = summary.reports[summary.crash] if summary.crash is not None else None
-    case = Case(target, summary, report, Explanation(target.name))
+    case = Case(target, summary, report, Explanation(target=target.name))
     setting.kernel(case)
     case.frame = case.ask("registers", lambda: target.exception_frame(report))
     return case
