@@ -40,6 +40,13 @@ _RECURSION = 4
 Choice = tuple[Optional[int], str]
 
 
+#: An inline function of a header without a category of its own.
+HEADER_INLINE = Category(
+    "header", "inline function of a header", "the function that it was inlined into acts",
+    frozenset(),
+)  # fmt: skip
+
+
 @dataclass
 class _Walk:
     """What was passed over on the way to the frame chosen."""
@@ -216,6 +223,10 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
     for index, frame in trusted:
         name = frame.function or ""
         found = functions.category(name)
+        if frame.inlined and (frame.file or "").endswith(".h"):
+            # Helpers of the kernel's headers, inlined here: list_add, cpu_relax, atomic_inc …
+            walk.skipped.append((normalise(name), found or HEADER_INLINE))
+            continue
         if found is None:
             return (index, _why(frame, walk, no_rip_symbol, kind))
         if found.key == "plumbing":

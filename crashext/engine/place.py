@@ -155,10 +155,11 @@ def disassemble(case: Case) -> None:
     data, index = window
     if report is not None and report.code is not None:
         logged = report.code.data[report.code.fault_index :][:8]
-        if logged and data[index : index + len(logged)] != logged:
+        remembered = data[index : index + len(logged)]
+        if logged[: len(remembered)] != remembered:
             case.contradict(
                 f"Code: in the log has {logged.hex(' ')} at RIP, memory has "
-                f"{data[index : index + len(logged)].hex(' ')}: was the text changed since?"
+                f"{remembered.hex(' ')}: was the text changed since?"
             )
     # Without an address (a log prints none since 4.10) offsets in the function stand for it.
     at = rip.address if rip.address is not None else rip.offset or 0
@@ -272,12 +273,17 @@ _ENTRIES = {
     "tasklet_action_common": "tasklet",
     "rcu_do_batch": "RCU callback",
     "__handle_irq_event_percpu": "interrupt",
+    "invoke_softirq": "softirq",
+    "__do_softirq": "softirq",
+    "handle_softirqs": "softirq",
     "do_one_initcall": "initcall",
     "do_init_module": "module init",
 }
 
 #: Beyond these frames lies what was interrupted, which called nobody here.
-_INTERRUPT = re.compile(r"(?:asm_)?(?:sysvec_|common_interrupt|exc_nmi)|ret_from_intr|apic_timer_")
+_INTERRUPT = re.compile(
+    r"(?:asm_|instr_|__)?(?:sysvec_|common_interrupt|exc_nmi)|ret_from_intr|apic_timer_"
+)
 
 
 def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]:

@@ -83,7 +83,7 @@ def headline(case: Case) -> str:
     if detail:
         event += f" ({detail})"
     unloading = _unloading(explanation)
-    return f"{subject}{unloading}{event}." if not event.endswith(".") else f"{subject}{event}"
+    return f"{subject}{unloading}{event.rstrip('.')}."
 
 
 def _access_sentence(explanation: Explanation) -> str:
@@ -155,7 +155,9 @@ def confidence(case: Case) -> None:
     """Fills ``confidence`` and ``confidence_why`` from what agrees and what is missing."""
     explanation = case.explanation
     agree: list[str] = []
-    doubts: list[str] = list(explanation.contradictions)
+    doubts: list[str] = []
+    if explanation.contradictions:
+        doubts.append("the sources disagree, see the contradictions")
     if case.report is not None and case.frame is not None:
         agree.append("log and memory agree")
     if case.analysis is not None and case.analysis.matches:

@@ -86,6 +86,12 @@ _NO_PROPRIETARY = "G"
 _UNKNOWN_LETTER = "a taint that this version of crashext does not know"
 
 
+def name_of(letter: str) -> str:
+    """The kernel's own word for a letter, in lower case: ``O`` → ``oot_module``."""
+    flag = BY_LETTER.get(letter)
+    return flag.name.lower() if flag is not None else "unknown"
+
+
 def _clean(letters: str) -> str:
     """The letters alone, in the order of the bits, each once; unknown ones last."""
     text = letters.strip()

@@ -8,6 +8,8 @@ from typing import Optional
 from crashext.engine.escape import printable
 from crashext.engine.model import Explanation, Finding, Instruction, Module, StackFrame
 from crashext.engine.place import call_path
+from crashext.engine.story import MEMORY_KINDS
+from crashext.engine.taint import name_of
 from crashext.render.style import Style
 
 _CONFIDENCE_STYLE = {"high": "good", "medium": "fair", "low": "bad"}
@@ -65,11 +67,8 @@ def _what(explanation: Explanation) -> list[str]:
         taint = explanation.taint
         words = ""
         if taint is not None:
-            words = ", not tainted"
-            if taint.meanings:
-                words = ", tainted: " + "; ".join(
-                    f"{entry.letter} {entry.meaning}" for entry in taint.meanings
-                )
+            names = [f"{entry.letter}={name_of(entry.letter)}" for entry in taint.meanings]
+            words = f", tainted: {', '.join(names)}" if names else ", not tainted"
         rows.append(f"kernel {kernel.release}{words}")
     return rows
 
@@ -108,7 +107,7 @@ def _why(explanation: Explanation) -> list[str]:
         words = rip.meaning
     if rip is not None and rip.instruction:
         rows.append(rip.instruction)
-    if words and (rip is None or words != rip.instruction):
+    if words and not (rip is not None and (rip.instruction or "").startswith(words)):
         rows.append(words)
     if access is not None and access.origin:
         rows.append(access.origin)
@@ -204,10 +203,11 @@ def _others(explanation: Explanation) -> list[str]:
 
 
 def _unknown(explanation: Explanation, verbose: bool) -> list[str]:
+    said = [key for key in _SAY_UNKNOWN if key != "fault_address"]
+    if explanation.kind in MEMORY_KINDS:
+        said.append("fault_address")
     return [
-        f"{key}: {reason}"
-        for key, reason in explanation.unknown.items()
-        if verbose or key in _SAY_UNKNOWN
+        f"{key}: {reason}" for key, reason in explanation.unknown.items() if verbose or key in said
     ]
 
 
