@@ -7,6 +7,7 @@ running kernel is opened only when /proc/kcore is asked for by name.
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import sys
@@ -14,21 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
-from crashext.debugfiles import (
-    Choice,
-    ModuleIndex,
-    by_build_id,
-    choose,
-    packing,
-    unpack,
-    vmlinux_candidates,
-)
-from crashext.errors import CrashextError, Unknown
+from crashext.errors import CrashextError
 
 if TYPE_CHECKING:
     import drgn
 
     from crashext.targets.base import Target
+    from crashext.targets.drgn.files import DebugFileFinder
 
 #: Bytes of a file that decide what it is.
 HEAD = 4096
@@ -153,11 +146,7 @@ def open_target(
     prog = open_dump(path, symbols=symbols, module_dirs=module_dirs)
     from crashext.targets.drgn import DrgnTarget
 
-    return DrgnTarget(
-        prog,
-        module_dirs=[*module_dirs, *(word for word in symbols if os.path.isdir(word))],
-        notes=list(prog.cache.get("crashext.notes", [])),
-    )
+    return DrgnTarget(prog, notes=list(prog.cache.get("crashext.notes", [])))
 
 
 def open_dump(
@@ -171,6 +160,8 @@ def open_dump(
     """
     import drgn
 
+    from crashext.targets.drgn.files import DebugFileFinder
+
     for word in symbols:
         if not os.path.exists(word):
             raise CrashextError(f"{word}: no such file (given with -s)")
@@ -183,8 +174,13 @@ def open_dump(
         head = read_head(path)
         _refuse(path, kind_of(head))
         prog = _open_core(path, head)
-    finder = DebugFileFinder(prog, path, symbols, module_dirs)
-    prog.register_debug_info_finder("crashext", finder, enable_index=0)
+    # libdrgn's own warnings would come between the lines of an answer; each that matters is said
+    # by an Unknown or an error of ours.
+    logging.getLogger("drgn").addHandler(logging.NullHandler())
+    logging.getLogger("drgn").propagate = False
+    finder = DebugFileFinder.of(prog)
+    finder.symbols += symbols
+    finder.module_dirs += module_dirs
     try:
         prog.load_debug_info(main=True)
     except drgn.MissingDebugInfoError:
@@ -280,93 +276,6 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def vmcoreinfo(prog: drgn.Program) -> dict[str, str]:
-    """The ``KEY=value`` lines of the dump's VMCOREINFO note."""
-    try:
-        text = prog["VMCOREINFO"].string_().decode(errors="replace")
-    except LookupError:
-        return {}
-    pairs = (line.partition("=") for line in text.splitlines())
-    return {key: value for key, _, value in pairs if key}
-
-
-class DebugFileFinder:
-    """A drgn debug-info finder: files of the very build, or the reason why there are none."""
-
-    def __init__(
-        self,
-        prog: drgn.Program,
-        dump: str,
-        symbols: Sequence[str],
-        module_dirs: Sequence[str],
-    ) -> None:
-        self._prog = prog
-        self._files = [word for word in symbols if not os.path.isdir(word)]
-        given = [*module_dirs, *(word for word in symbols if os.path.isdir(word))]
-        beside = [] if os.path.abspath(dump) == KCORE else [os.path.dirname(dump) or "."]
-        self._given = given
-        self._directories = [*given, *beside]
-        self._index = ModuleIndex(given)
-        self._beside = beside
-        info = vmcoreinfo(prog)
-        self.release = info.get("OSRELEASE")
-        self.build_id = info.get("BUILD-ID")
-        self.kernel: Optional[Choice] = None
-
-    def __call__(self, modules: Sequence[drgn.Module]) -> None:
-        import drgn
-
-        for module in modules:
-            if isinstance(module, drgn.MainModule):
-                self._find_kernel(module)
-            elif isinstance(module, drgn.RelocatableModule):
-                self._find_module(module)
-
-    def _find_kernel(self, module: drgn.Module) -> None:
-        wanted = module.build_id.hex() if module.build_id else self.build_id
-        self.kernel = choose(
-            vmlinux_candidates(self.release, wanted, self._kernel_files(), self._directories),
-            wanted,
-            "kernel",
-        )
-        if self.kernel.file is not None:
-            module.try_file(self.kernel.file.path)
-
-    def _kernel_files(self) -> list[str]:
-        return [path for path in self._files if ".ko" not in os.path.basename(path)]
-
-    def _find_module(self, module: drgn.Module) -> None:
-        from crashext.targets.drgn.symbols import rejected_files
-
-        wanted = module.build_id.hex() if module.build_id else None
-        choice = choose(self._module_candidates(module.name, wanted), wanted, "module")
-        if choice.rejected:
-            rejected_files(self._prog)[module.name] = "; ".join(choice.rejected[:2])
-        if choice.file is None:
-            return
-        if packing(choice.file.path) is None:
-            module.try_file(choice.file.path)
-            return
-        # drgn reads plain ELF files; a packed one is handed over as an anonymous file.
-        descriptor = os.memfd_create(os.path.basename(choice.file.path))
-        with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(unpack(choice.file.path))
-        module.try_file(choice.file.path, fd=descriptor)
-
-    def _module_candidates(self, name: str, wanted: Optional[str]) -> Sequence[str]:
-        from crashext.debugfiles import module_name
-
-        given = [p for p in self._files if module_name(os.path.basename(p)) == name]
-        variants = {name, name.replace("_", "-")}
-        beside = [
-            os.path.join(directory, variant + suffix)
-            for directory in self._beside
-            for variant in sorted(variants)
-            for suffix in (".ko.debug", ".ko", ".ko.xz", ".ko.zst", ".ko.gz")
-        ]
-        return [*given, *self._index.files(name), *beside, *by_build_id(wanted)]
-
-
 def _require_kernel(prog: drgn.Program, path: str, finder: DebugFileFinder) -> None:
     """Ends with one line unless the kernel's debug info is loaded and fits."""
     try:
@@ -396,14 +305,13 @@ def _check_release(prog: drgn.Program, path: str, finder: DebugFileFinder) -> No
 
     try:
         found = prog["init_uts_ns"].name.release.string_().decode(errors="replace")
-    except (LookupError, drgn.FaultError):
+    except LookupError:
         found = None
+    except drgn.FaultError:
+        return  # a dump that is cut: it cannot tell
     if found != finder.release:
         file = prog.main_module().debug_file_path
         raise CrashextError(
             f"{file} is not the vmlinux of {path}: the dump is of {finder.release}; "
             "give the right one with -s"
         )
-
-
-__all__ = ["DebugFileFinder", "Unknown", "kind_of", "open_dump", "open_target"]

@@ -52,7 +52,7 @@ def target_of(prog: Program) -> Target:
 
 def _wanted(prog: Program) -> str:
     """Which vmlinux the dump wants, in words."""
-    from crashext.opening import vmcoreinfo
+    from crashext.targets.drgn.files import vmcoreinfo
 
     info = vmcoreinfo(prog)
     words = [f"kernel {info.get('OSRELEASE', 'of unknown release')}"]

@@ -12,24 +12,20 @@ from typing import Any
 from drgn import Program
 from drgn.commands import DEFAULT_COMMAND_NAMESPACE, ParsedCommand, parse_shell_command
 
-#: Name and the line that ``%help`` shows; a unit test keeps them equal to the commands' own.
-SUMMARIES = {
-    "explain": "explain the kernel crash: what happened, where, whose fault, how sure",
-    "oops": "show the crash report of the kernel log, decoded",
-    "rip": "show the faulting instruction, its source line and its operands",
-    "mods": "list the modules, suspects first, or explain one of them",
-}
+#: The commands (crashext.commands.NAMES, which is not imported for this).
+NAMES = ("explain", "oops", "rip", "mods")
 
 
 class LazyCommand:
     """A drgn command whose implementation is imported when it is first used."""
 
-    def __init__(self, name: str, summary: str) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._summary = summary
 
     def description(self) -> str:
-        return self._summary
+        from drgn_scripts import door
+
+        return door.command(self._name).summary
 
     def format_usage(self) -> str:
         from drgn_scripts import door
@@ -57,5 +53,5 @@ class LazyCommand:
 
 def drgn_prog_set(prog: Program) -> None:
     """drgn's hook: a program was opened. Registers the commands and does nothing else."""
-    for name, summary in SUMMARIES.items():
-        DEFAULT_COMMAND_NAMESPACE.register(name, LazyCommand(name, summary))
+    for name in NAMES:
+        DEFAULT_COMMAND_NAMESPACE.register(name, LazyCommand(name))

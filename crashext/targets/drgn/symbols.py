@@ -7,7 +7,6 @@ the cost grows with the crash and not with the machine.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import Optional, Union
@@ -21,6 +20,7 @@ from crashext.engine.model import SourceLocation
 from crashext.errors import Unknown
 from crashext.targets.base import Symbol
 from crashext.targets.drgn.asking import NO_ANSWER, reason
+from crashext.targets.drgn.files import DebugFileFinder
 
 #: Suffixes that gcc and clang add to a function's name for a part or a clone of it.
 _CLONE = re.compile(r"(\.(isra|part|constprop|cold|llvm|lto_priv|localalias)(\.\d+)*)+$")
@@ -127,7 +127,7 @@ class Symbols:
             return f"module {name}: {reason(error)}"
         if not module.wants_debug_file():
             return None
-        rejected = rejected_files(self._prog).get(name)
+        rejected = DebugFileFinder.of(self._prog).rejected.get(name)
         wanted = f" with build-id {module.build_id.hex()}" if module.build_id else ""
         if rejected:
             return f"no debug info for {name}: {rejected}"
@@ -217,14 +217,3 @@ def _get_or_create(prog: Program, module: Object) -> tuple[drgn.Module, bool]:
         return prog.linux_kernel_loadable_module(module), False
     except LookupError:
         return prog.linux_kernel_loadable_module(module, create=True), True
-
-
-def rejected_files(prog: Program) -> dict[str, str]:
-    """Module name → why a file that bears its name was not taken (kept with the program)."""
-    kept: dict[str, str] = prog.cache.setdefault("crashext.rejected_debug_files", {})
-    return kept
-
-
-def compilation_directory(path: str, text: str) -> str:
-    """A relative DWARF path under a directory."""
-    return path if os.path.isabs(path) else os.path.join(text, path)

@@ -27,6 +27,7 @@ from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
 from crashext.targets.drgn import context, cpus, exception, modules, stack
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.exception import Match, Stack
+from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn.symbols import Symbols
 
 
@@ -55,7 +56,10 @@ class DrgnTarget:
             raise Unknown("this drgn program is no Linux kernel")
         self.prog = prog
         self.source_dirs: list[str] = list(source_dirs or [])
-        self.module_dirs: list[str] = list(module_dirs or [])
+        finder = DebugFileFinder.of(prog)
+        finder.module_dirs += module_dirs or []
+        #: Live: a directory added before the first question counts.
+        self.module_dirs: list[str] = finder.module_dirs
         #: What a person must know of the dump itself: that it is cut, for example.
         self.notes: list[str] = list(notes or [])
         self.symbols = Symbols(prog)
@@ -71,7 +75,7 @@ class DrgnTarget:
     # The kernel
 
     def log(self) -> str:
-        with asking("the kernel log"):
+        with asking("; ".join([*self.notes, "the kernel log"])):
             return get_dmesg(self.prog).decode(errors="replace")
 
     def kernel(self) -> Kernel:
@@ -344,7 +348,8 @@ class DrgnTarget:
     def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
         from crashext.targets.drgn import findings
 
-        return findings.of_crash(self, report, frame)
+        about_dump = [Finding("dump", note) for note in self.notes]
+        return about_dump + findings.of_crash(self, report, frame)
 
 
 def _text(value: Object) -> str:
