@@ -49,7 +49,8 @@ class Operand:
 class Analysis:
     """What the instruction at RIP tried. Sizes are in bytes, addresses virtual."""
 
-    rip: int
+    #: None where the report does not tell it (a log since 4.10 gives symbol and offset only).
+    rip: Optional[int]
     instruction: str = ""
     data: bytes = b""
     #: "memory", "call", "jump", "return", "stack", "string", "bug" (ud2), "breakpoint" (int3),
@@ -107,14 +108,18 @@ def disassemble(
     *,
     function_offset: Optional[int] = None,
     bits: int = 64,
+    address_known: bool = True,
 ) -> list[Instruction]:
     """Instructions of ``data``, which begins at ``address``, so that one starts at ``faulting``.
 
-    Bytes at the front that belong to no instruction of that run are left out. When ``faulting``
+    Without a known address pass ``faulting`` 0, ``address`` minus the fault index, and
+    ``address_known`` false: jump targets are then given as distances to RIP. Bytes at the front that belong to no instruction of that run are left out. When ``faulting``
     is not within the bytes, they are decoded from the front. ``function_offset`` is the offset of
     ``faulting`` in its function, which makes the borders certain. Raises Unknown without iced-x86.
     """
-    before, fault, after, _ = _split(data, faulting - address, faulting, function_offset, bits)
+    before, fault, after, _ = _split(
+        data, faulting - address, faulting if address_known else None, function_offset, bits
+    )
     if fault is None and not before:
         return [insn.display() for insn in decoder.decode_run(data, 0, address, bits)]
     return [
@@ -125,21 +130,25 @@ def disassemble(
 
 
 def _split(
-    data: bytes, fault_index: int, rip: int, function_offset: Optional[int], bits: int
+    data: bytes, fault_index: int, rip: Optional[int], function_offset: Optional[int], bits: int
 ) -> tuple[list[Decoded], Optional[Decoded], list[Decoded], bool]:
     """(instructions before RIP, the one at RIP, those after, borders are certain)."""
     if not 0 <= fault_index < len(data):
         return [], None, [], False
     start, certain = decoder.borders_before(data, fault_index, function_offset, bits)
-    before = decoder.decode_run(data[:fault_index], start, rip - (fault_index - start), bits)
-    rest = decoder.decode_run(data, fault_index, rip, bits)
+    at = rip or 0
+    before = decoder.decode_run(data[:fault_index], start, at - (fault_index - start), bits)
+    rest = decoder.decode_run(data, fault_index, at, bits)
+    if rip is None:
+        before = [insn.without_address() for insn in before]
+        rest = [insn.without_address() for insn in rest]
     return before, (rest[0] if rest else None), rest[1:], certain
 
 
 def analyse(
     code: Optional[bytes],
     fault_index: int,
-    rip: int,
+    rip: Optional[int],
     registers: Optional[dict[str, int]] = None,
     error_code: Optional[int] = None,
     fault_address: Optional[int] = None,
@@ -150,7 +159,8 @@ def analyse(
 ) -> Analysis:
     """What the instruction at RIP tried, checked against the report.
 
-    ``registers`` are those at the fault; ``error_code`` of a page fault; ``fault_address`` CR2 or
+    ``rip`` None: not known (then jump targets are distances to RIP, and a fetch is recognised by
+    the error code alone).     ``registers`` are those at the fault; ``error_code`` of a page fault; ``fault_address`` CR2 or
     the address of a #GP hint; ``trap`` "#PF", "#GP" …; ``function_offset`` RIP's offset in its
     function, when known. Raises Unknown when there are no bytes to decode and RIP is not the bad
     address itself, or without iced-x86.
@@ -161,7 +171,9 @@ def analyse(
         return fetch
     if not code:
         raise Unknown("the log has no code bytes at RIP")
-    fault = decode_at(code, fault_index, rip, bits=bits)
+    fault = decode_at(code, fault_index, rip or 0, bits=bits)
+    if rip is None:
+        fault = fault.without_address()
     before, _, after, certain = _split(code, fault_index, rip, function_offset, bits)
     result = Analysis(rip=rip, instruction=fault.text, data=fault.data, synchronised=certain)
     result.operands = _operands(fault, known, bits)
@@ -183,34 +195,44 @@ def analyse(
 
 
 def _fetch(
-    rip: int, error_code: Optional[int], fault_address: Optional[int], trap: Optional[str]
+    rip: Optional[int],
+    error_code: Optional[int],
+    fault_address: Optional[int],
+    trap: Optional[str],
 ) -> Optional[Analysis]:
     """RIP itself is the bad address: there is no instruction to decode."""
     page_fault = trap in (None, "#PF")
     instruction_fetch = error_code is not None and access_type(error_code) == "execute"
-    at_rip = fault_address is not None and fault_address == rip
+    at_rip = rip is not None and fault_address == rip
     if not page_fault or not (instruction_fetch or (at_rip and error_code is None)):
         return None
-    what = values.describe(rip)
-    if rip == 0:
-        sentence = "a call or jump through a function pointer that is NULL"
-    elif error_code is not None and error_code & 1:
-        sentence = f"a call or jump to 0x{rip:x}, which is mapped but not executable ({what})"
-    else:
-        sentence = f"a call or jump to 0x{rip:x}, where nothing is mapped ({what})"
+    where = fault_address if rip is None else rip
+    notes = []
+    if rip is not None and fault_address is not None and not at_rip:
+        notes.append(f"the fetch faulted at 0x{fault_address:x}, not at RIP 0x{rip:x}")
     return Analysis(
         rip=rip,
         kind="fetch",
         access_type="execute",
-        effective_address=rip,
-        matches=None if fault_address is None else at_rip,
+        effective_address=where,
+        matches=at_rip if rip is not None and fault_address is not None else None,
         bad_register="rip",
-        bad_value=rip,
-        sentence=sentence,
-        notes=[]
-        if at_rip or fault_address is None
-        else [f"the fetch faulted at 0x{fault_address:x}, not at RIP 0x{rip:x}"],
+        bad_value=where,
+        sentence=_fetch_sentence(where, error_code),
+        notes=notes,
     )
+
+
+def _fetch_sentence(where: Optional[int], error_code: Optional[int]) -> str:
+    if where is None:
+        return "a call or jump to an address that the report does not give"
+    if where == 0:
+        return "a call or jump through a function pointer that is NULL"
+    if error_code is not None and error_code & 1:
+        state = "which is mapped but not executable"
+    else:
+        state = "where nothing is mapped"
+    return f"a call or jump to 0x{where:x}, {state} ({values.describe(where)})"
 
 
 def _operands(fault: Decoded, known: dict[str, int], bits: int) -> list[Operand]:
