@@ -31,9 +31,9 @@ def _version_number(text: str) -> int:
 
 
 def require_cmod_version(vers: str, c_mod_version: Optional[str] = None) -> None:
-    """Raises ImportError when the C module follows an older PyKdump than ``vers``."""
+    """Raises ImportError when this runtime follows an older PyKdump than ``vers``."""
     if c_mod_version is None:
-        c_mod_version = getattr(importlib.import_module("crash"), "version", __version__)
+        c_mod_version = __version__
     if _version_number(c_mod_version) < _version_number(vers):
         raise ImportError(
             f"this program needs PyKdump {vers} and this runtime follows {c_mod_version}"
@@ -77,7 +77,13 @@ def _find(name: str) -> Optional[importlib.machinery.ModuleSpec]:
 
 
 def install_alias() -> None:
-    """Makes ``import pykdump`` find this package. Does nothing when PyKdump itself is loaded."""
-    if _ALIAS in sys.modules or any(isinstance(f, _AliasFinder) for f in sys.meta_path):
+    """Makes ``import pykdump`` find this package.
+
+    Does nothing inside upstream PyKdump, whose C module alone has ``gdb_typeinfo``: its own
+    ``pykdump`` goes with that module.
+    """
+    if hasattr(sys.modules.get("crash"), "gdb_typeinfo"):
+        return
+    if any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
         return
     sys.meta_path.insert(0, _AliasFinder())

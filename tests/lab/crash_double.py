@@ -44,6 +44,60 @@ class CrashDouble(ModuleType):
         except (drgn.FaultError, OverflowError) as error:
             raise CrashError(f"readmem error at addr 0x{address:x}: {error}") from None
 
+    def readPtr(self, address: int, kind: int = KVADDR) -> int:
+        return int.from_bytes(self.readmem(address, 8, kind), "little")
+
+    def readInt(self, address: int, size: int, signed: int = 0) -> int:
+        return int.from_bytes(self.readmem(address, size), "little", signed=bool(signed))
+
+    def mem2long(self, source: bytes, signed: int = 0, array: int = 0) -> Any:
+        if array <= 1:
+            return int.from_bytes(source, "little", signed=bool(signed))
+        size = len(source) // array
+        return [
+            int.from_bytes(source[i : i + size], "little", signed=bool(signed))
+            for i in range(0, len(source), size)
+        ]
+
+    def sLong(self, value: int) -> int:
+        return (value ^ 1 << 63) - (1 << 63)
+
+    def le32_to_cpu(self, value: int) -> int:
+        return value & 0xFFFFFFFF
+
+    def le16_to_cpu(self, value: int) -> int:
+        return value & 0xFFFF
+
+    cpu_to_le32 = le32_to_cpu
+
+    def FD_ISSET(self, fd: int, bits: bytes) -> int:
+        return bits[fd // 8] >> (fd % 8) & 1
+
+    def PAGEOFFSET(self, address: int) -> int:
+        return address % self.PAGESIZE
+
+    def getListSize(self, address: int, offset: int, most: int) -> int:
+        count, current = 0, address
+        while count < most:
+            current = self.readPtr(current + offset)
+            if current in (0, address):
+                break
+            count += 1
+        return count
+
+    def getFullBuckets(self, start: int, size: int, items: int, offset: int = 0) -> list[int]:
+        found = (self.readPtr(start + i * size + offset) for i in range(items))
+        return [chain for chain in found if chain]
+
+    def getFullBucketsH(self, start: int, size: int, items: int, offset: int = 0) -> list[int]:
+        return [s for s in range(start, start + items * size, size) if self.readPtr(s + offset)]
+
+    def get_NR_syscalls(self) -> int:
+        return int(self.program["sys_call_table"].type_.length)
+
+    def set_default_timeout(self, seconds: int) -> int:
+        return 120
+
     def exec_crash_command(self, command: str, no_stdout: int = 0) -> str:
         try:
             return self.outputs[command]

@@ -20,6 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from crashext.engine.report import Report
+from crashext.errors import Unknown
+
 #: Members of ``struct pt_regs`` in memory order (arch/x86/include/asm/ptrace.h), all 64 bits.
 PT_REGS = (
     "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx",
@@ -180,6 +183,43 @@ def find_entries(stack: Stack, entries: Iterable[tuple[int, int, str]]) -> list[
         registers = registers_at(words, index + 1)
         found.append((Match(stack.base + 8 * (index + 1), registers, stack.name), name))
     return found
+
+
+def search(
+    stacks: Iterable[Stack],
+    entries: Sequence[tuple[int, int, str]],
+    report: Optional[Report],
+) -> tuple[Match, str]:
+    """The ``pt_regs`` of the crash on one of the stacks (likeliest first), and how it was found.
+
+    The log's registers are looked for on every stack first, then entries into the kernel. Raises
+    Unknown when there is none, or when the report is about no exception.
+    """
+    areas = list(stacks)
+    logged = report.registers if report is not None else {}
+    if "rsp" in logged and logged.get("cs", 0x10) & 3 == 0:
+        for area in areas:
+            found = find_logged(area, logged)
+            if found:
+                best = max(found, key=lambda match: (match.agreeing, match.address))
+                return best, (
+                    f"pt_regs at {best.address:#x} on the {best.stack} stack: "
+                    f"{best.agreeing} of {best.compared} registers as in the log"
+                )
+    if report is not None and not logged and report.fatal and report.trap is None:
+        raise Unknown(f"the report is no exception ({report.headline})")
+    wanted = list(entries)
+    if report is not None and report.trap is not None:
+        wanted = [entry for entry in entries if TRAPS[entry[2]] == report.trap] or wanted
+    for area in areas:
+        for match, name in find_entries(area, wanted):
+            if match.registers["rsp"] != logged.get("rsp", match.registers["rsp"]):
+                continue
+            return match, (
+                f"pt_regs at {match.address:#x} on the {match.stack} stack, "
+                f"above a return address into {name}"
+            )
+    raise Unknown("no pt_regs of an exception on the crashed task's and CPU's stacks")
 
 
 def entry_of(stack: Stack, address: int) -> Optional[int]:

@@ -26,7 +26,7 @@ from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
 from crashext.targets.drgn import context, cpus, exception, modules, stack
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
-from crashext.targets.drgn.exception import Match, Stack
+from crashext.targets.drgn.exception import Stack
 from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn.symbols import Symbols
 
@@ -134,38 +134,12 @@ class DrgnTarget:
         arch = self.prog.platform.arch if self.prog.platform is not None else None
         if arch != drgn.Architecture.X86_64:
             raise Unknown(f"pt_regs are searched on x86-64 only, this is {arch}")
-        match, how = self._find_pt_regs(report)
+        match, how = exception.search(self._stacks(report), self._entries(), report)
         frame = ExceptionFrame(match.registers, match.address, how)
         self._frame_stack = match.stack
         self._trap(frame)
         self._frame = frame
         return frame
-
-    def _find_pt_regs(self, report: Optional[Report]) -> tuple[Match, str]:
-        logged = report.registers if report is not None else {}
-        if "rsp" in logged and _is_kernel(logged):
-            for area in self._stacks(report):
-                found = exception.find_logged(area, logged)
-                if found:
-                    best = max(found, key=lambda m: (m.agreeing, m.address))
-                    return best, (
-                        f"pt_regs at {best.address:#x} on the {best.stack} stack: "
-                        f"{best.agreeing} of {best.compared} registers as in the log"
-                    )
-        if report is not None and not logged and report.fatal and report.trap is None:
-            raise Unknown(f"the report is no exception ({report.headline})")
-        entries = self._entries()
-        if report is not None and report.trap is not None:
-            entries = [e for e in entries if exception.TRAPS[e[2]] == report.trap] or entries
-        for area in self._stacks(report):
-            for match, entry in exception.find_entries(area, entries):
-                if match.registers["rsp"] != logged.get("rsp", match.registers["rsp"]):
-                    continue
-                return match, (
-                    f"pt_regs at {match.address:#x} on the {match.stack} stack, "
-                    f"above a return address into {entry}"
-                )
-        raise Unknown("no pt_regs of an exception on the crashed task's and CPU's stacks")
 
     def _stacks(self, report: Optional[Report]) -> Iterator[Stack]:
         """The stacks on which the exception can have been taken, likeliest first."""
@@ -354,7 +328,3 @@ class DrgnTarget:
 
 def _text(value: Object) -> str:
     return str(value.string_().decode(errors="replace"))
-
-
-def _is_kernel(registers: dict[str, int]) -> bool:
-    return registers.get("cs", 0x10) & 3 == 0

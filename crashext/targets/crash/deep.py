@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The crash target with drgn over crash's memory: the answers that need debug info are drgn's.
+
+What is read from memory by PyKdump's names (log, kernel, task, registers) stays crash's own, and
+the rest is asked of the same code that the drgn target is: so both give the same explanation.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from crashext.engine.model import (
+    Finding,
+    Module,
+    SourceLine,
+    SourceLocation,
+    StackFrame,
+    Task,
+    Variable,
+)
+from crashext.engine.report import Report
+from crashext.errors import Unknown
+from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
+from crashext.targets.crash.target import CrashTarget
+from crashext.targets.drgn import DrgnTarget
+
+
+class DeepCrashTarget(CrashTarget):
+    """:param deep: a drgn target whose program reads crash's memory."""
+
+    def __init__(self, deep: DrgnTarget, source_dirs: Optional[list[str]] = None) -> None:
+        super().__init__(source_dirs)
+        self.deep = deep
+        # One list: a command that adds a directory to the target adds it for both.
+        deep.source_dirs, deep.module_dirs = self.source_dirs, self.module_dirs
+        deep._sources = self._sources
+
+    def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
+        try:
+            theirs: Optional[ExceptionFrame] = self.deep.exception_frame(report)
+        except Unknown:
+            theirs = None
+        try:
+            ours = super().exception_frame(report)
+        except Unknown:
+            if theirs is None:
+                raise
+            return theirs
+        # The deep target remembers its frame for what follows; ours is the same pt_regs.
+        return ours
+
+    def task(self) -> Task:
+        task = super().task()
+        try:
+            task.context = self.deep.task().context or task.context
+        except Unknown:
+            pass
+        return task
+
+    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+        try:
+            return self.deep.backtrace(frame)
+        except Unknown as reason:
+            found = super().backtrace(frame)
+            if not found:
+                raise reason
+            return found
+
+    def symbol(self, address: int) -> Symbol:
+        try:
+            return self.deep.symbol(address)
+        except Unknown:
+            return super().symbol(address)
+
+    def address(self, name: str) -> int:
+        try:
+            return self.deep.address(name)
+        except Unknown:
+            return super().address(name)
+
+    def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
+        return self.deep.source(address, is_return_address)
+
+    def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
+        try:
+            return self.deep.source_text(file, line, context)
+        except Unknown:
+            return super().source_text(file, line, context)
+
+    def modules(self) -> list[Module]:
+        return self.deep.modules()
+
+    def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
+        return self.deep.variables(frame)
+
+    def operand(
+        self, frame: ExceptionFrame, register: Optional[str], displacement: int, size: int
+    ) -> str:
+        return self.deep.operand(frame, register, displacement, size)
+
+    def owner(self, address: int) -> Owner:
+        return self.deep.owner(address)
+
+    def page_walk(self, address: int) -> list[PageLevel]:
+        return self.deep.page_walk(address)
+
+    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
+        return self.deep.findings(report, frame)

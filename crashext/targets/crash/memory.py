@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A kernel's memory and layouts (targets.modules.memory.KernelMemory) over PyKdump's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+from crashext.errors import Unknown
+from crashext.targets.crash import names
+from crashext.targets.modules.memory import Member
+
+
+class PykdumpMemory:
+    """The open dump's kernel."""
+
+    word = 8
+    little = True
+
+    def __init__(self) -> None:
+        self._members: dict[tuple[str, str], Optional[Member]] = {}
+
+    def read(self, address: int, size: int) -> bytes:
+        if size == 0:
+            return b""
+        try:
+            return bytes(names.readmem(address & (1 << 64) - 1, size))
+        except names.NO_ANSWER as error:
+            raise Unknown(f"memory at {address:#x}: {error}") from None
+
+    def symbol(self, name: str) -> Optional[int]:
+        return int(names.sym2addr(name)) or None
+
+    def sizeof(self, type_name: str) -> Optional[int]:
+        size = int(names.struct_size(type_name))
+        return size if size >= 0 else None
+
+    def member(self, type_name: str, path: str) -> Optional[Member]:
+        key = (type_name, path)
+        if key not in self._members:
+            self._members[key] = self._find_member(type_name, path)
+        return self._members[key]
+
+    def enumerators(self, type_name: str) -> Mapping[str, int]:
+        try:
+            return dict(names.EnumInfo(type_name))
+        except names.NO_ANSWER:
+            return {}
+
+    def _find_member(self, type_name: str, path: str) -> Optional[Member]:
+        offset = 0
+        size = 0
+        try:
+            for word in path.split("."):
+                info = names.getStructInfo(type_name)[word]
+                offset += info.offset
+                size = info.ti.size * info.ti.elements
+                type_name = info.ti.stype
+        except names.NO_ANSWER:
+            return None
+        return Member(offset, size)
+
+    def unsigned(self, address: int, size: int) -> int:
+        """A little-endian integer. Raises Unknown."""
+        return int.from_bytes(self.read(address, size), "little")
