@@ -112,10 +112,11 @@ def disassemble(
 ) -> list[Instruction]:
     """Instructions of ``data``, which begins at ``address``, so that one starts at ``faulting``.
 
-    Without a known address pass ``faulting`` 0, ``address`` minus the fault index, and
-    ``address_known`` false: jump targets are then given as distances to RIP. Bytes at the front that belong to no instruction of that run are left out. When ``faulting``
+    Bytes at the front that belong to no instruction of that run are left out. When ``faulting``
     is not within the bytes, they are decoded from the front. ``function_offset`` is the offset of
-    ``faulting`` in its function, which makes the borders certain. Raises Unknown without iced-x86.
+    ``faulting`` in its function, which makes the borders certain. Without a known address pass
+    ``faulting`` 0, ``address`` minus the fault index, and ``address_known`` false: jump targets
+    are then given as distances to RIP. Raises Unknown without iced-x86.
     """
     before, fault, after, _ = _split(
         data, faulting - address, faulting if address_known else None, function_offset, bits
@@ -159,11 +160,11 @@ def analyse(
 ) -> Analysis:
     """What the instruction at RIP tried, checked against the report.
 
-    ``rip`` None: not known (then jump targets are distances to RIP, and a fetch is recognised by
-    the error code alone).     ``registers`` are those at the fault; ``error_code`` of a page fault; ``fault_address`` CR2 or
-    the address of a #GP hint; ``trap`` "#PF", "#GP" …; ``function_offset`` RIP's offset in its
-    function, when known. Raises Unknown when there are no bytes to decode and RIP is not the bad
-    address itself, or without iced-x86.
+    ``rip`` None: not known; jump targets are then distances to RIP, and a bad RIP is recognised
+    by the error code alone. ``registers`` are those at the fault; ``error_code`` of a page fault;
+    ``fault_address`` CR2 or the address of a #GP hint; ``trap`` "#PF", "#GP" …;
+    ``function_offset`` RIP's offset in its function, when known. Raises Unknown when there are no
+    bytes to decode and RIP is not the bad address itself, or without iced-x86.
     """
     known = normalise(registers)
     fetch = _fetch(rip, error_code, fault_address, trap)
