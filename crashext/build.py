@@ -104,9 +104,7 @@ def parse_version(text: str) -> str:
     return match.group(1)
 
 
-def find_crash(
-    program: Optional[str], headers: Optional[str], version: Optional[str]
-) -> Crash:
+def find_crash(program: Optional[str], headers: Optional[str], version: Optional[str]) -> Crash:
     """Finds defs.h and the version of the crash to build for.
 
     ``program`` is a crash binary (its version, and its ``../include/crash``), ``headers`` a
@@ -270,7 +268,11 @@ def build(output: Path, crash: Crash, python: Python, compiler: Compiler) -> Non
             objects = list(pool.map(lambda s: compile_one(s, python_include), CORE_SOURCES))
         core = work / "core.so"
         link = ["-shared", "-o", str(core), *objects, str(python.library), "-ldl"]
-        link += [f"-Wl,-rpath,{python.library.parent}", "-Wl,-z,now", "-Wl,-soname,crashext-core.so"]
+        link += [
+            f"-Wl,-rpath,{python.library.parent}",
+            "-Wl,-z,now",
+            "-Wl,-soname,crashext-core.so",
+        ]
         compiler.check([compiler.cxx, *link])
         loader = compile_one(LOADER_SOURCE, (f"-DCRASHEXT_CORE={c_string(str(core))}",))
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The built-in module ``crash`` of the Python inside crashext.so (crashext/native/module.c).
 
-The names are those of PyKdump's C module, with the same meaning, plus the few marked "crashext"; what needs no C
-(mem2long, FD_ISSET, set_default_timeout, …) is added by crashext/pykdump/cmodule.py.
+The names are those of PyKdump's C module, with the same meaning, plus the few marked "crashext";
+what needs no C (mem2long, FD_ISSET, …) is added by crashext/pykdump/cmodule.py.
 Every call is guarded: when crash gives up with ``error(FATAL)``, ``crash.error`` is raised; Ctrl-C
 is ``KeyboardInterrupt``. Addresses are any int (or object with ``__index__``) from -2**63 to
 2**64 - 1, taken modulo 2**64. Commands and gdb requests run in the main thread only.
@@ -67,7 +67,7 @@ def addr2sym(address: int, /) -> Optional[str]: ...
 def addr2sym(
     address: int, loose: int, /
 ) -> Union[Optional[str], tuple[Optional[str], Optional[int]]]:
-    """With ``loose``: (name, offset), or (None, None). Without: the name at exactly this address."""
+    """With ``loose``: (name, offset), or (None, None). Without: the name at this very address."""
 
 def addr2mod(address: int, loose: int = ..., /) -> Optional[str]: ...
 def get_line_number(address: int, /) -> Optional[str]:
@@ -105,6 +105,7 @@ def register_epython_prog(name: str, description: str, shorthelp: str, longhelp:
 
 def get_epython_cmds() -> list[str]: ...
 def exec_epython_command(*argv: str) -> None: ...
+
 # --- tasks ------------------------------------------------------------------------------------
 def is_task_active(task: int, /) -> bool: ...
 def task_to_pid(task: int, /) -> Optional[int]: ...

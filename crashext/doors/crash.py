@@ -22,14 +22,16 @@ import crash
 
 from crashext.commands import NAMES, load
 from crashext.commands.base import Command, Context, HelpRequested
+from crashext.doors import no_readline
 from crashext.errors import CrashextError
+from crashext.targets.crash_files import opened
 
 if TYPE_CHECKING:
     from crashext.targets.base import Target
 
 
 class CrashOutput(io.TextIOBase):
-    """``sys.stdout``: writes to whatever crash writes to at that moment (``| head``, ``> file``)."""
+    """``sys.stdout``: goes where crash's output goes at that moment (``| head``, ``> file``)."""
 
     encoding = "utf-8"
 
@@ -60,9 +62,9 @@ def wants_color() -> bool:
 @functools.cache
 def target() -> Target:
     """The open dump; made once a session."""
-    from crashext.targets.crash import CrashTarget
+    from crashext.targets.crash import open_target
 
-    return CrashTarget()
+    return open_target()
 
 
 def context() -> Context:
@@ -83,9 +85,7 @@ def suite_help(command: Command) -> list[str]:
     synopsis = " ".join(usage.split()[2:])
     # The parser's page repeats the description; ours has it first, in crash's indentation.
     options = rest[rest.find("\n\n") + 2 :] if command.description and rest else rest
-    lines = textwrap.wrap(
-        command.description, 78, initial_indent="  ", subsequent_indent="  "
-    )
+    lines = textwrap.wrap(command.description, 78, initial_indent="  ", subsequent_indent="  ")
     lines += ["", *textwrap.indent(options.rstrip(), "  ").splitlines()]
     if command.examples:
         lines += ["", "EXAMPLES"]
@@ -96,11 +96,14 @@ def suite_help(command: Command) -> list[str]:
 
 def one_line(error: BaseException) -> str:
     """An exception as one line, with the place in the program that raised it."""
-    text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    first = " ".join(text.split())
     frames = traceback.extract_tb(error.__traceback__)
-    place = frames[-1] if frames else None
-    return f"{first} ({os.path.basename(place.filename)}:{place.lineno})" if place else first
+    place = (frames[-1].filename, frames[-1].lineno) if frames else None
+    text = traceback.format_exception_only(type(error), error)[-1]
+    if isinstance(error, SyntaxError) and error.filename:
+        place = (error.filename, error.lineno)
+        text = f"{type(error).__name__}: {error.msg}"
+    text = " ".join(text.split())
+    return f"{text} ({os.path.basename(place[0])}:{place[1]})" if place else text
 
 
 def report(name: str, error: Exception, wants_traceback: bool) -> None:
@@ -216,17 +219,18 @@ _OWN_HELP: list[list[str]] = [
     [
         "drgn",
         "run drgn on this dump",
-        "[-e CODE | FILE [argument ...]]",
+        "[-v] [-e CODE | FILE [argument ...]]",
         "  Opens a drgn prompt, or runs a drgn script, on this session's kernel. Memory comes",
         "  from crash, so every dump format that crash reads can be used; types and symbols come",
         "  from the same vmlinux. prog is the program, as in drgn.",
         "",
-        "  -e CODE  run CODE",
+        "       -e CODE  run CODE; put it in double quotes",
+        "       -v       show the traceback when the script fails",
         "",
         "EXAMPLES",
         "  Show the name of the first task:",
         "",
-        '    crash> drgn -e "print(prog[\\"init_task\\"].comm)"',
+        "    crash> drgn -e \"print(prog['init_task'].comm)\"",
         "",
         "  Run a script:",
         "",
@@ -245,20 +249,11 @@ _OWN_HELP: list[list[str]] = [
 ]
 
 
-def _keep_readline_out() -> None:
-    """Keeps Python's ``readline`` module from being imported.
-
-    crash exports the functions of its own copy of the readline library; the module would call
-    those with the data layout of another version.
-    """
-    if "readline" not in sys.modules:
-        sys.modules["readline"] = None  # type: ignore[assignment]
-
-
 def start() -> list[tuple[str, list[str]]]:
     """Called once, by crashext.so: prepares the interpreter, returns (name, help lines)."""
     sys.stdout = sys.stderr = CrashOutput()
-    _keep_readline_out()
+    opened()
+    sys.modules["readline"] = no_readline
     # Libraries of extension modules (drgn brings libelf and libdw) must use their own zlib, not
     # the parts of another zlib that the crash binary happens to export.
     sys.setdlopenflags(sys.getdlopenflags() | os.RTLD_DEEPBIND)

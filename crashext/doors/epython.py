@@ -66,8 +66,10 @@ def run(words: list[str]) -> int:
         else:
             raise UsageError(f"epython: no option {option}; see epython -h")
     if not words:
-        prompt({"__name__": "__console__", "crash": crash}, "crash in Python; end with Ctrl-D")
-        return 0
+        return prompt(
+            Console({"__name__": "__console__", "crash": crash}),
+            "crash is the module of that name; end with Ctrl-D",
+        )
     return run_program(words[0], words[1:], wants_traceback)
 
 
@@ -76,12 +78,24 @@ def run_program(name: str, arguments: list[str], wants_traceback: bool = False) 
     path = find_program(name)
     with open(path, "rb") as file:
         source = file.read()
+    return run_reported("epython", source, path, [path, *arguments], wants_traceback)
+
+
+def run_reported(
+    command: str,
+    source: bytes,
+    path: str,
+    argv: list[str],
+    wants_traceback: bool,
+    names: Optional[dict[str, object]] = None,
+) -> int:
+    """:func:`run_source`; an exception that the program did not catch is shown, and 1 returned."""
     try:
-        return run_source(source, path, [path, *arguments])
-    except (CrashextError, SystemExit, HelpRequested, BrokenPipeError):
+        return run_source(source, path, argv, names)
+    except (CrashextError, HelpRequested, BrokenPipeError):
         raise
     except Exception as error:
-        report("epython", _without_our_frames(error, path), wants_traceback)
+        report(command, _without_our_frames(error, path), wants_traceback)
         return 1
 
 
@@ -98,7 +112,7 @@ def run_source(
 ) -> int:
     """Runs ``source`` in a fresh ``__main__``; what it changed in ``sys`` is put back."""
     main = types.ModuleType("__main__")
-    main.__dict__.update({"__file__": path, "__cached__": None, **(names or {})})
+    main.__dict__.update({**(names or {}), "__name__": "__main__", "__file__": path})
     saved = sys.modules.get("__main__"), sys.argv, list(sys.path), sys.stdout, sys.stderr
     sys.modules["__main__"] = main
     sys.argv = argv
@@ -126,7 +140,7 @@ def _call_hook(name: str) -> None:
         hook()
 
 
-class _Console(code.InteractiveConsole):
+class Console(code.InteractiveConsole):
     """A prompt whose lines are edited by crash's readline."""
 
     def raw_input(self, prompt: str = "") -> str:
@@ -137,10 +151,11 @@ class _Console(code.InteractiveConsole):
         return line
 
 
-def prompt(names: dict[str, object], banner: str) -> None:
-    """An interactive prompt with these names, until Ctrl-D or ``exit()``."""
+def prompt(console: Console, banner: str) -> int:
+    """An interactive prompt until Ctrl-D or ``exit()``."""
     _crashext.close_pager()
     try:
-        _Console(names).interact(banner=banner, exitmsg="")
+        console.interact(banner=banner, exitmsg="")
     except SystemExit:
         pass
+    return 0

@@ -212,7 +212,8 @@ static int start_python(void)
 
 	if (access(CRASHEXT_PYTHON, X_OK)) {
 		fprintf(fp,
-			"crashext.so: the Python it was built for is gone: %s: %s; run \"crashext build\" "
+			"crashext.so: the Python it was built for is gone: %s: %s; run \"crashext "
+			"build\" "
 			"again\n",
 			CRASHEXT_PYTHON, strerror(errno));
 		return -1;
@@ -263,7 +264,8 @@ EXPORTED int crashext_attach(const char *path)
 	PyObject *list;
 
 	if (broken) {
-		fprintf(fp, "crashext.so: it could not start earlier in this session: start crash anew\n");
+		fprintf(fp, "crashext.so: it could not start earlier in this session: start crash "
+			    "anew\n");
 		return -1;
 	}
 	free(extension_path);

@@ -51,7 +51,7 @@ static struct sigaction python_sigint; /* sets a flag that the interpreter looks
 static volatile sig_atomic_t saw_sigint;
 static void (*gdb_sigint_handler)(int);
 static int streams_closed;
-static int captures; /* depth */
+static int captures;          /* depth */
 static char message[BUFSIZE]; /* of the last exception of gdb */
 
 const char *guard_message(void)

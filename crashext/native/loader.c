@@ -76,7 +76,8 @@ static void *open_core(void)
 	}
 out:
 	if (!core)
-		fprintf(fp, "crashext.so: cannot start: %s; run \"crashext build\" again\n", reason);
+		fprintf(fp, "crashext.so: cannot start: %s; run \"crashext build\" again\n",
+			reason);
 	return core;
 }
 
@@ -102,7 +103,8 @@ static int acceptable(void)
 
 	if (strcmp(build_version, CRASHEXT_CRASH_VERSION)) {
 		fprintf(fp,
-			"crashext.so: built for crash %s, this is crash %s: build it for this one with "
+			"crashext.so: built for crash %s, this is crash %s: build it for this one "
+			"with "
 			"\"crashext build --crash %s\"\n",
 			CRASHEXT_CRASH_VERSION, build_version, pc->program_path);
 		return FALSE;
@@ -110,8 +112,10 @@ static int acceptable(void)
 	other = owner_of("epython");
 	if (other) {
 		fprintf(fp,
-			"crashext.so: %s is loaded and has its own Python; its epython runs our commands "
-			"too: \"epython %s/crashext/doors/explain.py\"; or start crash anew and load "
+			"crashext.so: %s is loaded and has its own Python; its epython runs our "
+			"commands "
+			"too: \"epython %s/crashext/doors/explain.py\"; or start crash anew and "
+			"load "
 			"crashext.so only\n",
 			other, CRASHEXT_PACKAGE_ROOT);
 		return FALSE;
@@ -119,7 +123,8 @@ static int acceptable(void)
 	python = dlsym(RTLD_DEFAULT, "Py_IsInitialized");
 	if (python && !dlsym(RTLD_DEFAULT, CRASHEXT_ATTACH)) {
 		fprintf(fp,
-			"crashext.so: %s has brought another Python into this session: start crash anew "
+			"crashext.so: %s has brought another Python into this session: start crash "
+			"anew "
 			"and load crashext.so only\n",
 			dladdr(python, &where) ? where.dli_fname : "another extension");
 		return FALSE;
@@ -146,7 +151,8 @@ static void __attribute__((constructor)) load(void)
 	}
 	build = dlsym(RTLD_DEFAULT, CRASHEXT_BUILD);
 	if (!attach || !build || strcmp(build, CRASHEXT_BUILD_ID)) {
-		fprintf(fp, "crashext.so: it was rebuilt since this session loaded it: start crash anew\n");
+		fprintf(fp, "crashext.so: it was rebuilt since this session loaded it: start crash "
+			    "anew\n");
 		return;
 	}
 	path = dladdr((void *)load, &self) ? realpath(self.dli_fname, NULL) : NULL;

@@ -158,8 +158,8 @@ static PyObject *integer(const unsigned char *p, Py_ssize_t size, int is_signed)
 		return is_signed ? PyLong_FromLong((int32_t)u32) : PyLong_FromUnsignedLong(u32);
 	case 8:
 		memcpy(&u64, p, size);
-		return is_signed ? PyLong_FromLongLong((int64_t)u64) :
-				   PyLong_FromUnsignedLongLong(u64);
+		return is_signed ? PyLong_FromLongLong((int64_t)u64)
+				 : PyLong_FromUnsignedLongLong(u64);
 	default:
 		PyErr_Format(crash_error, "no integer has %zd bytes", size);
 		return NULL;
@@ -412,7 +412,8 @@ static PyObject *full_buckets(PyObject *args_, int numbered)
 		memcpy(&pointer, buffer + (size_t)i * size + offset, sizeof(pointer));
 		if (!pointer)
 			continue;
-		item = numbered ? Py_BuildValue("(ik)", i, pointer) : PyLong_FromUnsignedLong(pointer);
+		item = numbered ? Py_BuildValue("(ik)", i, pointer)
+				: PyLong_FromUnsignedLong(pointer);
 		if (!item || PyList_Append(list, item))
 			Py_CLEAR(list);
 		Py_XDECREF(item);
@@ -1098,8 +1099,15 @@ static PyMethodDef crash_methods[] = {
 };
 
 static struct PyModuleDef crash_module = {
-	PyModuleDef_HEAD_INIT, "crash", "crash, from Python (PyKdump's names)", -1, crash_methods,
-	NULL, NULL, NULL, NULL,
+	PyModuleDef_HEAD_INIT,
+	"crash",
+	"crash, from Python (PyKdump's names)",
+	-1,
+	crash_methods,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
 };
 
 PyObject *PyInit_crash(void)
@@ -1265,12 +1273,11 @@ static PyObject *py_session(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	return Py_BuildValue("{s:z,s:z,s:z,s:z,s:O,s:O,s:z,s:z}", "namelist", pc->namelist,
-			     "namelist_debug", pc->namelist_debug, "debuginfo_file",
-			     pc->debuginfo_file, "dumpfile", pc->dumpfile, "live",
-			     ACTIVE() ? Py_True : Py_False, "tty",
-			     pc->flags & TTY ? Py_True : Py_False, "extension",
-			     core_extension_path(), "program", pc->program_path);
+	return Py_BuildValue(
+		"{s:z,s:z,s:z,s:z,s:O,s:O,s:z,s:z}", "namelist", pc->namelist, "namelist_debug",
+		pc->namelist_debug, "debuginfo_file", pc->debuginfo_file, "dumpfile", pc->dumpfile,
+		"live", ACTIVE() ? Py_True : Py_False, "tty", pc->flags & TTY ? Py_True : Py_False,
+		"extension", core_extension_path(), "program", pc->program_path);
 }
 
 static PyMethodDef crashext_methods[] = {
@@ -1286,8 +1293,15 @@ static PyMethodDef crashext_methods[] = {
 };
 
 static struct PyModuleDef crashext_module = {
-	PyModuleDef_HEAD_INIT, "_crashext", "What the crash door needs", -1, crashext_methods,
-	NULL, NULL, NULL, NULL,
+	PyModuleDef_HEAD_INIT,
+	"_crashext",
+	"What the crash door needs",
+	-1,
+	crashext_methods,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
 };
 
 PyObject *PyInit__crashext(void)
