@@ -45,6 +45,10 @@ def locate(case: Case) -> None:
     elif logged is not None and logged.name is not None:
         rip.symbol, rip.offset, rip.size = logged.name, logged.offset, logged.size
         rip.module = logged.module
+    shown = (explanation.registers or {}).get("rip")
+    if shown is not None and rip.symbol is not None:
+        module = f" [{rip.module}]" if rip.module else ""
+        shown.meaning = f"{rip.symbol}+0x{rip.offset or 0:x}{module}"
     if logged is not None:
         case.claim(
             f"RIP is {symbol_text(logged)}",

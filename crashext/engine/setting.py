@@ -14,8 +14,8 @@ def kernel(case: Case) -> None:
     """Fills ``kernel``: from memory, else from the report's lines."""
     report, explanation = case.report, case.explanation
     found = case.ask("kernel", case.target.kernel)
-    if found is None and (report is not None or case.summary.release):
-        release = report.release if report is not None and report.release else case.summary.release
+    release = report.release if report is not None and report.release else case.summary.release
+    if found is None and (release or (report is not None and report.panic_message)):
         found = Kernel(
             release=release,
             version=report.version if report is not None else None,

@@ -22,7 +22,7 @@ _VERBS = {"read": "read", "write": "wrote", "execute": "jumped to"}
 _PREPOSITIONS = {"read": "from", "write": "to"}
 
 #: What happened, for kinds that are no plain memory access; {where} is function and module.
-_EVENTS = {
+EVENTS = {
     "stack-overflow": "the kernel stack overflowed in {where}",
     "stack-smash": "{where} returned over a destroyed stack canary: a local buffer was overrun",
     "divide-error": "{where} divided by zero (or the quotient did not fit)",
@@ -74,7 +74,7 @@ def headline(case: Case) -> str:
     if kind in MEMORY_KINDS and access is not None and access.type is not None:
         event = _access_sentence(explanation)
     else:
-        event = _EVENTS.get(kind, _EVENTS["unknown"]).format(
+        event = EVENTS.get(kind, EVENTS["unknown"]).format(
             where=_where(explanation),
             message=_message(case),
             seconds=_seconds(case),

@@ -13,7 +13,7 @@ from crashext.engine.report import LogSummary
 
 def parse(text: Union[str, Iterable[str]]) -> LogSummary:
     """All crash reports in a log that is in memory. Never raises for any text."""
-    lines = text.split("\n") if isinstance(text, str) else text
+    lines = text.removesuffix("\n").split("\n") if isinstance(text, str) else text
     assembler = Assembler()
     number = 0
     for number, raw in enumerate(lines, 1):

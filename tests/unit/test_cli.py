@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shell door: what is printed where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crashext import cli
+from crashext.commands import NAMES, load
+
+SEED = str(Path(__file__).parents[1] / "data" / "logs" / "seed-3.10.log")
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = cli.main(list(words))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_explain_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "explain", SEED)
+    assert (code, err) == (0, "")
+    assert out.startswith("NULL pointer write in hello_cleanup [hello_2]")
+
+
+def test_explain_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "explain", "--json", SEED)
+    assert (code, json.loads(out)["kind"]) == (0, "null-deref")
+
+
+def test_standard_input() -> None:
+    with open(SEED, "rb") as log:
+        done = subprocess.run(
+            [sys.executable, "-m", "crashext", "explain", "-"],
+            stdin=log,
+            capture_output=True,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("NULL pointer write in hello_cleanup")
+
+
+def test_a_log_without_a_crash(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "dmesg"
+    log.write_text("[    0.000000] Linux version 6.1.0\n")
+    assert run(capsys, "explain", str(log)) == (1, "No crash report in this log (1 lines).\n", "")
+
+
+def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "explain", "/no/such/vmcore") == (
+        1,
+        "",
+        "crashext: /no/such/vmcore: no such file\n",
+    )
+
+
+def test_no_target(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "explain")
+    assert (code, out) == (2, "")
+    assert err == (
+        "crashext explain: the following arguments are required: TARGET; see crashext explain -h\n"
+    )
+
+
+def test_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "explode") == (
+        2,
+        "",
+        "crashext: no command 'explode'; see crashext --help\n",
+    )
+
+
+def test_oops_with_a_code_needs_no_target(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "oops", "0x0002")
+    assert code == 0
+    assert out.splitlines()[:2] == [
+        "page-fault error code 0x0002",
+        "  page not present · write · kernel mode",
+    ]
+
+
+def test_oops_of_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "oops", SEED)
+    assert code == 0
+    assert "  #PF     0002: page not present · write · kernel mode: NULL pointer" in out
+
+
+def test_oops_with_neither(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "oops") == (
+        2,
+        "",
+        "crashext oops: which log or vmcore? see crashext oops -h\n",
+    )
+
+
+def test_rip_of_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "rip", SEED)
+    assert code == 0
+    assert out.splitlines()[0] == "0xffffffffa05cc012  hello_cleanup+0x12/0x1000 [hello_2]"
+
+
+def test_options_may_stand_between_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "rip", SEED, "--json", "ffffffffa05cc012")
+    assert code == 0
+    assert json.loads(out)["rip"]["address"] == "0xffffffffa05cc012"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_of_every_command(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, err = run(capsys, name, "-h")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: crashext {name} ")
+    assert "examples:" in out
+    assert load(name).examples[0][1] in out
+
+
+def test_a_reader_that_closes_early() -> None:
+    shell = f"{sys.executable} -m crashext explain -v {SEED} | head -n 1"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
+    assert done.stdout.startswith("NULL pointer write")
+    assert done.stderr == ""
