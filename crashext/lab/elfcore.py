@@ -38,7 +38,7 @@ def mended(head: bytes) -> bytes:
     end = phoff + phnum * phentsize
     if phoff < _EHDR.size or end > len(head):
         raise ValueError("program headers out of reach")
-    table = head[phoff:end]
+    table: bytes = head[phoff:end]
     header = _EHDR.pack(
         ident, kind, machine, version, entry, _EHDR.size, 0, flags,
         _EHDR.size, phentsize, phnum, 0, 0, 0,

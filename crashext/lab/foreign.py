@@ -19,7 +19,8 @@ from crashext.errors import CrashextError
 from crashext.lab.archive import Archive, Package, unpack
 from crashext.lab.cache import Cache, damage
 
-_EM_X86_64 = 62
+#: Debian architecture -> ELF machine (elf.h).
+MACHINES = {"amd64": 62, "arm64": 183}
 _PT_INTERP = 3
 
 
@@ -64,13 +65,22 @@ def interpreter(elf: bytes) -> Optional[str]:
     return None
 
 
+def machine(elf: bytes) -> Optional[int]:
+    """The ELF machine of a 64-bit little-endian file; None for anything else."""
+    if elf[:6] != b"\x7fELF\x02\x01" or len(elf) < 64:
+        return None
+    value: int = struct.unpack_from("<H", elf, 18)[0]
+    return value
+
+
 class Sysroot:
     """An unpacked set of packages of one suite."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def _loader(self) -> Path:
+    def loader(self) -> Path:
+        """The dynamic loader that came with the packages."""
         for pattern in ("usr/lib64/ld-linux-*.so.*", "lib64/ld-linux-*.so.*",
                         "usr/lib/*/ld-linux-*.so.*", "lib/*/ld-linux-*.so.*"):  # fmt: skip
             for path in sorted(self.root.glob(pattern)):
@@ -88,14 +98,31 @@ class Sysroot:
             )
         return path
 
+    def find(self, path: str) -> Path:
+        """A file by its path in the packages (with or without /usr). Raises CrashextError."""
+        for candidate in (self.root / path, self.root / "usr" / path):
+            inside = self._inside(candidate)
+            if inside.is_file():
+                return inside
+        raise CrashextError(f"{self.root} holds no {path}: remove it and fetch it again")
+
+    def library(self, name: str) -> Path:
+        """A shared library by its name. Raises CrashextError."""
+        for directory in [*self.libraries(), self.root / "usr" / "lib64", self.root / "lib64"]:
+            inside = self._inside(directory / name)
+            if inside.is_file():
+                return inside
+        raise CrashextError(f"{self.root} holds no {name}: remove it and fetch it again")
+
     def libraries(self) -> list[Path]:
+        """The directories of shared libraries."""
         found = [*self.root.glob("usr/lib/*-linux-gnu*"), *self.root.glob("lib/*-linux-gnu*")]
         return [path for path in found if path.is_dir()]
 
     def command(self, program: Path) -> list[str]:
         """What to execute to run a program of this root (before its arguments)."""
         path = ":".join(str(directory) for directory in self.libraries())
-        return [str(self._loader()), "--library-path", path, str(program)]
+        return [str(self.loader()), "--library-path", path, str(program)]
 
     def launcher(self, program: Path, script: Path) -> Path:
         """Writes a shell script that runs the program; returns it."""

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a guest that has crashed to the files a person analyses."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from crashext.errors import CrashextError
+from crashext.lab import elfcore, tools
+from crashext.lab.cache import Cache
+from crashext.lab.progress import step
+from crashext.lab.qemu import Guest
+from crashext.lab.qmp import QmpError
+
+#: elf: all memory, by QEMU. kdump: the same, filtered by makedumpfile. kdump-real: a capture
+#: kernel and makedumpfile in the guest, as on a server.
+FORMATS = ("elf", "kdump", "kdump-real")
+#: MiB that a dump may need beside its pages: headers, notes, QEMU's own regions (video, firmware).
+_OVERHEAD = 64
+
+
+def take_elf(guest: Guest, vmcore: Path) -> None:
+    """Stops the guest and writes its memory as an ELF core that crash and drgn open.
+
+    Raises CrashextError when the disk is too small or QEMU fails.
+    """
+    needed = guest.machine.memory + _OVERHEAD
+    free = shutil.disk_usage(vmcore.parent).free >> 20
+    if free < needed:
+        raise CrashextError(
+            f"no space left in {vmcore.parent}: the dump needs {needed} MiB, {free} MiB are free"
+        )
+    with step(f"Dumping {guest.machine.memory} MiB of guest memory"):
+        guest.qmp.command("stop")
+        try:
+            guest.qmp.command(
+                "dump-guest-memory", limit=600.0, paging=False, protocol=f"file:{vmcore}"
+            )
+        except QmpError as error:
+            vmcore.unlink(missing_ok=True)
+            raise CrashextError(f"cannot dump to {vmcore}: {error}") from error
+        vmcore.chmod(0o644)  # QEMU makes it 0400
+        elfcore.mend(vmcore)
+
+
+def makedumpfile(cache: Cache) -> tools.Tool:
+    """The makedumpfile to filter with: the newest of the archive (see tools)."""
+    return tools.get("makedumpfile", tools.newest_suite("makedumpfile", cache), cache)
+
+
+def filter_pages(elf: Path, vmcore: Path, tool: Path) -> None:
+    """Makes a small dump of an ELF one: only pages that a kernel analysis needs, LZO-compressed.
+
+    Raises CrashextError with makedumpfile's complaint.
+    """
+    with step(f"Filtering with {tool.name}"):
+        _checked([str(tool), "-l", "-d", "31", str(elf), str(vmcore)], vmcore)
+
+
+def extract_dmesg(elf: Path, text: Path, tool: Path) -> None:
+    """Writes the kernel log of a dump, as kdump puts it beside the vmcore."""
+    text.unlink(missing_ok=True)  # makedumpfile refuses to overwrite
+    _checked([str(tool), "--dump-dmesg", str(elf), str(text)], text)
+    text.chmod(0o644)
+
+
+def _checked(words: list[str], output: Path) -> None:
+    result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    if result.returncode != 0 or not output.exists():
+        output.unlink(missing_ok=True)
+        complaint = [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
+        reasons = [line for line in complaint if "makedumpfile Failed" not in line]
+        reason = reasons[-1].strip() if reasons else f"exit status {result.returncode}"
+        raise CrashextError(f"makedumpfile cannot make {output}: {reason}")
+
+
+def make_disk(path: Path, size: int) -> None:
+    """A sparse disk image with an ext4 file system of ``size`` MiB, made without root."""
+    mkfs = tools.host_program("mkfs.ext4", "e2fsprogs")
+    with path.open("wb") as stream:
+        stream.truncate(size << 20)
+    # Without metadata checksums: the capture kernel may lack the crc32c driver in its initramfs.
+    words = [mkfs, "-q", "-F", "-O", "^metadata_csum", str(path)]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise CrashextError(f"mkfs.ext4 failed on {path}: {result.stderr.strip()}")
+
+
+def read_disk(disk: Path, into: Path) -> tuple[Path, Path]:
+    """Copies ``/var/crash/…/vmcore`` and ``vmcore-dmesg.txt`` out of a disk image.
+
+    Their new paths in ``into``. Raises CrashextError where the capture kernel saved none.
+    """
+    debugfs = tools.host_program("debugfs", "e2fsprogs")
+    staging = into / "var-crash"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        subprocess.run(
+            [debugfs, "-R", f'rdump /var/crash "{staging}"', str(disk)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        results = []
+        for name in ("vmcore", "vmcore-dmesg.txt"):
+            found = sorted(staging.rglob(name))
+            if not found or found[0].stat().st_size == 0:
+                raise CrashextError(f"the capture kernel saved no {name}: see the console.log")
+            target = into / name
+            found[0].replace(target)
+            target.chmod(0o644)
+            results.append(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return results[0], results[1]
+
+
+_KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\]")
+
+
+def log_of_console(console: str) -> str:
+    """The kernel's lines of a serial console: from "Linux version" on, with time stamps.
+
+    What programs print in between is dropped. Used where a dump holds no log.
+    """
+    lines = [line for line in console.splitlines() if _KERNEL_LINE.match(line)]
+    for index, line in enumerate(lines):
+        if "Linux version" in line:
+            lines = lines[index:]
+            break
+    return "\n".join(lines) + "\n" if lines else ""
