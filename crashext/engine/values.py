@@ -326,8 +326,6 @@ def ascii_text(value: int) -> Optional[str]:
     text = data.rstrip(b"\0")
     if len(text) < 5 or not all(0x20 <= byte < 0x7F or byte in (9, 10) for byte in text):
         return None
-    if len(set(text)) <= 2:  # a filler byte repeated, not words
-        return None
     return text.decode("ascii").replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -350,23 +348,26 @@ def kasan_shadow(address: int, offset: int = KASAN_SHADOW_OFFSET_X86) -> int:
 
 
 def kasan_original(
-    fault: int, offset: int = KASAN_SHADOW_OFFSET_X86, *, address_bits: int = 48
+    fault: int,
+    offset: int = KASAN_SHADOW_OFFSET_X86,
+    *,
+    address_bits: int = 48,
+    kasan: bool = False,
 ) -> Optional[int]:
-    """The bad pointer (8-byte granule) behind a fault on KASAN shadow, or None.
+    """The bad pointer (first of its 8 bytes) behind a fault on KASAN shadow, or None.
 
-    mm/kasan/report.c kasan_non_canonical_hook(): a kernel with KASAN checks the shadow of a
-    pointer first, so a wild pointer faults at the shadow of it. Shadow of a user address or of
-    NULL lies from the offset on, below the canonical hole's end; shadow of kernel memory is mapped
-    and does not fault.
+    mm/kasan/report.c kasan_non_canonical_hook(): a kernel with KASAN looks at the shadow of a
+    pointer first, so a wild pointer faults at its shadow. ``kasan``: the kernel is known to have
+    KASAN, then any non-canonical address from the offset on counts. Otherwise only the shadow of
+    NULL and of user addresses does, a narrow range that hardly anything else falls into. Shadow of
+    kernel memory is mapped and does not fault.
     """
-    if fault < offset:
+    if fault < offset or is_canonical(fault, address_bits):
         return None
     original = kasan_pointer(fault, offset)
-    if kasan_shadow(original, offset) != fault:
+    if not kasan and original >= 1 << (address_bits - 1):
         return None
-    if is_canonical(fault, address_bits):
-        return None
-    return original
+    return original if kasan_shadow(original, offset) == fault else None
 
 
 # --- Describing ---------------------------------------------------------------------------------
@@ -444,12 +445,12 @@ def _describe_address(value: int, layout: AddressLayout, pointer: bool) -> str:
             value,
             layout.kasan_shadow_offset or KASAN_SHADOW_OFFSET_X86,
             address_bits=layout.address_bits,
+            kasan=layout.kasan_shadow_offset is not None,
         )
         if original is not None:
-            return (
-                f"KASAN shadow of 0x{original:x}–0x{original + KASAN_GRANULE - 1:x} "
-                f"({describe(original, layout=layout)})"
-            )
+            # Described without KASAN: the shadow of a shadow is no help.
+            meaning = describe(original, layout=replace(layout, kasan_shadow_offset=None))
+            return f"KASAN shadow of 0x{original:x}–0x{original + KASAN_GRANULE - 1:x} ({meaning})"
         if quoted:
             return f"{quoted}; non-canonical as a pointer"
         return (

@@ -162,7 +162,9 @@ def _at_the_edge(origin: Origin, current: str, entry: bool, seen: bool) -> None:
         if number is not None:
             origin.kind = "argument"
             origin.argument = number
-            origin.text = f"%{current} is the function's {_ORDINALS[number - 1]} argument"
+            origin.text = (
+                f"%{current} holds what the caller passed ({_ORDINALS[number - 1]} argument)"
+            )
         else:
             origin.kind = "caller"
             origin.text = f"%{current} was set by the caller"
