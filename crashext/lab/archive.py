@@ -345,45 +345,43 @@ Acquire::Retries "3";
         """The newest version of a package in this suite."""
         return newest(self.show([name]))
 
-    def download(self, package: Package, into: Path) -> Path:
-        """Fetches a .deb into a directory and checks its SHA-256; the file's path.
+    def download(self, packages: Sequence[Package], into: Path) -> list[Path]:
+        """Fetches .deb files into a directory and checks their SHA-256; their paths, in order.
 
-        Raises CrashextError for no network, no space or a broken download.
+        What is there already and whole is not fetched again. Raises NotThere, and CrashextError
+        for no network, no space or a broken download.
         """
         self.update()
-        wanted = f"{package.name}={package.version}"
-        megabytes = package.size / 1e6
-        with step(f"Fetching {package.name} {package.version} ({megabytes:.0f} MB)") as running:
+        size = sum(package.size for package in packages)
+        what = f"{packages[0].name} {packages[0].version}"
+        if len(packages) > 1:
+            what += f" and {len(packages) - 1} more packages"
+        with step(f"Fetching {what} ({size / 1e6:.1f} MB)") as running, no_space_named(into):
             free = shutil.disk_usage(into).free
-            if free < package.size:
+            if free < size:
                 raise CrashextError(
-                    f"no space left in {into}: {package.name} needs {megabytes:.0f} MB, "
+                    f"no space left in {into}: {what} needs {size / 1e6:.0f} MB, "
                     f"{free / 1e6:.0f} MB are free; set XDG_CACHE_HOME to a larger disk"
                 )
+            wanted = [f"{package.name}={package.version}" for package in packages]
             result = self._fetch(wanted, into, running.update)
-            debs = list(into.glob(f"{package.name}_*.deb"))
-            if result.returncode != 0 or len(debs) != 1:
+            if result.returncode != 0:
                 reason = _apt_reason(result.stderr)
                 if re.search(r"\b404\b", reason):
-                    raise NotThere(f"{wanted} has left Debian {self.suite}: {reason}")
+                    raise NotThere(f"{what} has left Debian {self.suite}: {reason}")
                 raise CrashextError(
-                    f"cannot fetch {wanted} of Debian {self.suite}: {reason}; "
+                    f"cannot fetch {what} of Debian {self.suite}: {reason}; "
                     "check the network and try again"
                 )
-            if package.sha256 and sha256(debs[0]) != package.sha256:
-                debs[0].unlink()
-                raise CrashextError(
-                    f"the download of {wanted} is broken (wrong SHA-256): try again"
-                )
-        return debs[0]
+            return [_downloaded(package, into) for package in packages]
 
     def _fetch(
-        self, wanted: str, into: Path, progress: Callable[[str, float], None]
+        self, wanted: Sequence[str], into: Path, progress: Callable[[str, float], None]
     ) -> subprocess.CompletedProcess[str]:
         read_end, write_end = os.pipe()
         command = [
             "apt-get", "-c", str(self._config), "-qq", "-o", f"APT::Status-Fd={write_end}",
-            "download", wanted,
+            "download", *wanted,
         ]  # fmt: skip
         process = subprocess.Popen(
             command,
@@ -408,6 +406,19 @@ Acquire::Retries "3";
                 process.terminate()
                 process.wait()
         return subprocess.CompletedProcess(command, process.returncode, "", errors)
+
+
+def _downloaded(package: Package, directory: Path) -> Path:
+    """The .deb of a package in a directory, checked. Raises CrashextError if it is broken."""
+    # apt writes the colon of an epoch as %3a, other than in the archive's file names.
+    version = package.version.replace(":", "%3a")
+    path = directory / f"{package.name}_{version}_{package.architecture}.deb"
+    if not path.is_file():
+        raise CrashextError(f"apt-get fetched no {path.name}")
+    if package.sha256 and sha256(path) != package.sha256:
+        path.unlink()
+        raise CrashextError(f"the download of {path.name} is broken (wrong SHA-256): try again")
+    return path
 
 
 def _apt_reason(errors: str) -> str:

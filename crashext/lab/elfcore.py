@@ -38,13 +38,12 @@ def mended(head: bytes) -> bytes:
     end = phoff + phnum * phentsize
     if phoff < _EHDR.size or end > len(head):
         raise ValueError("program headers out of reach")
-    table: bytes = head[phoff:end]
     header = _EHDR.pack(
         ident, kind, machine, version, entry, _EHDR.size, 0, flags,
         _EHDR.size, phentsize, phnum, 0, 0, 0,
     )  # fmt: skip
-    start = header + table
-    return start + b"\0" * (end - len(start)) + head[end:]
+    moved: bytes = header + head[phoff:end]
+    return moved + bytes(end - len(moved)) + head[end:]
 
 
 def mend(vmcore: Path) -> None:

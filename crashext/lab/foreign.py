@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -24,24 +25,24 @@ MACHINES = {"amd64": 62, "arm64": 183}
 _PT_INTERP = 3
 
 
-def closure(archive: Archive, names: Iterable[str]) -> list[Package]:
-    """The packages and all they depend on, the newest version of each in the suite.
+def closure(archive: Archive, names: Sequence[str]) -> list[Package]:
+    """The packages and the libraries they depend on, the newest version of each in the suite.
 
-    Names the suite does not hold (virtual packages) are left out: a missing library shows up
-    when the program is first run.
+    The first ones are those asked for. Only libraries are followed: what a program needs to
+    start. Raises CrashextError where the suite lacks a package that was asked for.
     """
     found: dict[str, Package] = {}
-    waiting = list(names)
+    asked: set[str] = set()
+    waiting = set(names)
     while waiting:
-        fresh = sorted({name for name in waiting if name not in found})
-        by_name: dict[str, list[Package]] = {}
-        for package in archive.show(fresh):
-            by_name.setdefault(package.name, []).append(package)
-        waiting = []
-        for versions in by_name.values():
-            best = versions[0]  # apt-cache shows the candidate first
-            found[best.name] = best
-            waiting += [name for name in best.depends if name not in found]
+        asked |= waiting
+        for package in archive.show(sorted(waiting)):
+            found.setdefault(package.name, package)  # apt-cache shows the candidate first
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise CrashextError(f"Debian {archive.suite} has no package {missing[0]}")
+        wanted = {name for package in found.values() for name in package.depends}
+        waiting = {name for name in wanted - asked if name.startswith("lib")}
     return list(found.values())
 
 
@@ -135,23 +136,19 @@ class Sysroot:
         return script
 
 
-def fetch(archive: Archive, cache: Cache, names: Iterable[str], label: str) -> Sysroot:
-    """Fetches and unpacks packages with all they need; cached by ``label`` and version."""
-    packages = closure(archive, names)
-    wanted = set(names)
-    lead = [package for package in packages if package.name in wanted]
-    missing = wanted - {package.name for package in lead}
-    if missing:
-        raise CrashextError(f"Debian {archive.suite} has no package {min(missing)}")
+def fetch(archive: Archive, cache: Cache, names: Sequence[str], label: str) -> Sysroot:
+    """Fetches and unpacks packages with the libraries they need; once for each ``label``."""
     entry = cache.path("roots", f"{label}-{archive.suite}-{archive.arch}")
     with cache.lock(f"root-{entry.name}"):
         if damage(entry) is None:
             return Sysroot(entry)
+        packages = closure(archive, names)
         downloads = cache.path("downloads", entry.name)
         with cache.making(entry) as partial:
-            for package in packages:
-                downloads.mkdir(parents=True, exist_ok=True)
-                deb = archive.download(package, downloads)
+            downloads.mkdir(parents=True, exist_ok=True)
+            for deb in archive.download(packages, downloads):
                 unpack(deb, partial)
-                deb.unlink()
+            for name in ("doc", "man", "locale", "lintian"):
+                shutil.rmtree(partial / "usr" / "share" / name, ignore_errors=True)
+            shutil.rmtree(downloads)
     return Sysroot(entry)

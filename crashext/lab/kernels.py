@@ -344,7 +344,7 @@ class Kernels:
                 wanted.append((archive, package, None))
         wanted.append((archive, debug, ["*/vmlinux*"]))  # last: by far the largest
         for source, package, members in wanted:
-            deb = source.download(package, downloads)
+            [deb] = source.download([package], downloads)
             with step(f"Unpacking {package.name}"):
                 unpack(deb, partial, members)
             deb.unlink()

@@ -99,7 +99,7 @@ def busybox(arch: str, cache: Cache) -> Path:
             if package is None:
                 raise CrashextError("Debian sid has no busybox-static")
             with cache.making(entry) as partial:
-                deb = archive.download(package, partial)
+                [deb] = archive.download([package], partial)
                 unpack(deb, partial)
                 deb.unlink()
     return program if program.is_file() else entry / "usr" / "bin" / "busybox"
