@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
-import struct
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Union
 
-from crashext.errors import CrashextError
+from crashext.dumpformat import HEAD, Extent, extent, kind_of
+from crashext.errors import CrashextError, Unknown
 
 if TYPE_CHECKING:
     import drgn
@@ -23,26 +24,7 @@ if TYPE_CHECKING:
     from crashext.targets.base import Target
     from crashext.targets.drgn.files import DebugFileFinder
 
-#: Bytes of a file that decide what it is.
-HEAD = 4096
 KCORE = "/proc/kcore"
-
-#: First bytes of a file → what it is. kdump: makedumpfile's diskdump_mod.h; flattened:
-#: makedumpfile.h MAKEDUMPFILE_SIGNATURE; packed files: their own magic numbers.
-_MAGIC = (
-    (b"KDUMP   ", "kdump"),
-    (b"DISKDUMP", "diskdump"),
-    (b"makedumpfile\0\0\0\0", "flattened"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"BZh", "bzip2"),
-    (b"\x04\x22\x4d\x18", "lz4"),
-    (b"EMiL", "lime"),
-    (b"QEVM", "qemu-savevm"),
-    (b"SQLite format", "unknown"),
-)
-_ELF_TYPES = {1: "elf-relocatable", 2: "elf-executable", 3: "elf-shared", 4: "elf-core"}
 
 _UNPACKERS = {
     "gzip": "gunzip",
@@ -51,63 +33,6 @@ _UNPACKERS = {
     "bzip2": "bunzip2",
     "lz4": "unlz4",
 }
-
-
-def kind_of(head: bytes) -> str:
-    """What a file is by its first bytes.
-
-    "elf-core", "elf-relocatable" …, "kdump", "diskdump", "flattened", "gzip" …, "lime",
-    "qemu-savevm", "log" (text), "empty" or "unknown".
-    """
-    if not head:
-        return "empty"
-    if head.startswith(b"\x7fELF"):
-        if len(head) < 18:
-            return "unknown"
-        order = ">" if head[5] == 2 else "<"
-        return _ELF_TYPES.get(struct.unpack_from(order + "H", head, 16)[0], "unknown")
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
-    return "log" if is_text(head) else "unknown"
-
-
-def is_text(head: bytes) -> bool:
-    """Whether bytes are text as a log has it: few control characters, hardly any NUL.
-
-    A log from pstore or a serial line may hold some rubbish, so a twentieth may be odd.
-    """
-    odd = sum(byte < 32 and byte not in b"\t\n\r\x1b\x0c\x08" for byte in head)
-    return odd * 20 <= len(head)
-
-
-@dataclass(frozen=True)
-class ElfExtent:
-    """How long an ELF core must be to be whole, in bytes."""
-
-    needed: int
-
-
-def elf_extent(head: bytes) -> Optional[ElfExtent]:
-    """The end of the last segment, from a 64-bit core's program headers (as far as in ``head``).
-
-    None for other files and when the headers lie elsewhere.
-    """
-    if len(head) < 64 or head[:5] != b"\x7fELF\x02":
-        return None
-    order = ">" if head[5] == 2 else "<"
-    (offset,) = struct.unpack_from(order + "Q", head, 32)
-    size, count = struct.unpack_from(order + "HH", head, 54)
-    if size != 56 or offset < 64:
-        return None
-    needed = 0
-    for index in range(count):
-        start = offset + index * size
-        if start + size > len(head):
-            break
-        position, _, _, length = struct.unpack_from(order + "QQQQ", head, start + 8)
-        needed = max(needed, position + length)
-    return ElfExtent(needed)
 
 
 def read_head(path: str) -> bytes:
@@ -146,7 +71,13 @@ def open_target(
     prog = open_dump(path, symbols=symbols, module_dirs=module_dirs)
     from crashext.targets.drgn import DrgnTarget
 
-    return DrgnTarget(prog, notes=list(prog.cache.get("crashext.notes", [])))
+    target = DrgnTarget(prog, notes=list(prog.cache.get("crashext.notes", [])))
+    if target.notes:
+        try:
+            target.log()
+        except Unknown:
+            raise CrashextError(f"{target.notes[0]} (not even its log can be read)") from None
+    return target
 
 
 def open_dump(
@@ -162,6 +93,10 @@ def open_dump(
 
     from crashext.targets.drgn.files import DebugFileFinder
 
+    # libdrgn's own warnings would come between the lines of an answer; each that matters is said
+    # by an Unknown or an error of ours.
+    logging.getLogger("drgn").addHandler(logging.NullHandler())
+    logging.getLogger("drgn").propagate = False
     for word in symbols:
         if not os.path.exists(word):
             raise CrashextError(f"{word}: no such file (given with -s)")
@@ -174,10 +109,6 @@ def open_dump(
         head = read_head(path)
         _refuse(path, kind_of(head))
         prog = _open_core(path, head)
-    # libdrgn's own warnings would come between the lines of an answer; each that matters is said
-    # by an Unknown or an error of ours.
-    logging.getLogger("drgn").addHandler(logging.NullHandler())
-    logging.getLogger("drgn").propagate = False
     finder = DebugFileFinder.of(prog)
     finder.symbols += symbols
     finder.module_dirs += module_dirs
@@ -234,10 +165,20 @@ def _open_core(path: str, head: bytes) -> drgn.Program:
 
     kind = kind_of(head)
     size = os.path.getsize(path)
-    extent = elf_extent(head) if kind == "elf-core" else None
-    cut = None
-    if extent is not None and extent.needed > size:
-        cut = f"{path} is cut short: it has {size} of {extent.needed} bytes; copy it again"
+    needed = _extent(path, kind)
+    notes = []
+    source: Union[str, int] = path
+    if needed is not None and needed.index > size:
+        raise CrashextError(
+            f"{path} is cut short: it has {size} bytes, its index alone needs {needed.index}; "
+            "copy it again, or explain vmcore-dmesg.txt"
+        )
+    if needed is not None and needed.whole > size:
+        notes.append(f"{path} is cut short: it has {size} of {needed.whole} bytes; copy it again")
+        if kind == "kdump":
+            source = _padded(path, needed.whole)
+    if needed is not None and needed.incomplete:
+        notes.append(f"{path} is marked as incomplete: was the disk full when it was written?")
     # QEMU's kdump leaves the utsname in the header empty, so that the machine is not known; a
     # program whose platform is given does not ask for it.
     platforms: list[Optional[drgn.Platform]] = [None]
@@ -247,7 +188,7 @@ def _open_core(path: str, head: bytes) -> drgn.Program:
     for platform in platforms:
         prog = drgn.Program(platform)
         try:
-            prog.set_core_dump(path)
+            prog.set_core_dump(os.dup(source) if isinstance(source, int) else source)
         except OSError as error:
             raise CrashextError(f"{path}: {error.strerror or error}") from None
         except Exception as error:
@@ -255,11 +196,39 @@ def _open_core(path: str, head: bytes) -> drgn.Program:
             continue
         if not prog.flags & drgn.ProgramFlags.IS_LINUX_KERNEL:
             raise CrashextError(f"{path} is the core dump of a process, not of a kernel")
-        if cut is not None:
-            prog.cache["crashext.notes"] = [cut]
+        prog.cache["crashext.notes"] = notes
+        prog.cache["crashext.path"] = path
         return prog
     assert failure is not None
-    raise CrashextError(cut or explain_failure(path, _one_line(failure)))
+    raise CrashextError(notes[0] if notes else explain_failure(path, _one_line(failure)))
+
+
+def _extent(path: str, kind: str) -> Optional[Extent]:
+    with open(path, "rb") as file:
+
+        def read(offset: int, size: int) -> bytes:
+            return os.pread(file.fileno(), size, offset)
+
+        return extent(kind, read)
+
+
+#: A cut dump bigger than this is not copied for a partial answer.
+_MAX_PADDED = 8 << 30
+
+
+def _padded(path: str, size: int) -> int:
+    """A descriptor of an unnamed copy of the file, grown to its right size with zeros.
+
+    libkdumpfile maps the file; a page of the mapping behind the end of the file would kill the
+    process. In the copy such a page reads as zeros, which do not unpack: an error, as it should.
+    """
+    if size > _MAX_PADDED:
+        raise CrashextError(f"{path} is cut short and too big to be read in part; copy it again")
+    with tempfile.TemporaryFile(prefix="crashext-") as copy, open(path, "rb") as file:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.truncate(size)
+        copy.flush()
+        return os.dup(copy.fileno())
 
 
 def explain_failure(path: str, message: str) -> str:

@@ -71,7 +71,7 @@ class DebugFileFinder:
 
     def _beside(self) -> list[str]:
         """The directory of the dump; none for the running kernel or a program without a file."""
-        path = self._prog.core_dump_path
+        path = self._prog.cache.get("crashext.path", self._prog.core_dump_path)
         if path is None or path.startswith("/proc/"):
             return []
         return [os.path.dirname(path) or "."]
