@@ -264,15 +264,20 @@ def argv2s(argv: list[str]) -> str:
     return " " + " ".join(f'"{word}"' if " " in word else word for word in words) + " "
 
 
-_started = (0.0, 0.0, 0.0)
+def _now() -> tuple[float, float, float]:
+    times = os.times()
+    return time.time(), times.user + times.system, times.children_user
+
+
+#: Clock, CPU time, CPU time of children when the program began.
+_started = _now()
 
 
 def enter_epython() -> None:
     """Called before each program: takes the common options out of ``sys.argv``."""
     global _started, debug, pp
     DCache.cleartmp()
-    times = os.times()
-    _started = (time.time(), times.user + times.system, times.children_user)
+    _started = _now()
     pp = pprint.PrettyPrinter(indent=4)
     pylog.cleanup()
     sys.__dict__["__oldargv"] = list(sys.argv)
@@ -298,14 +303,17 @@ def exit_epython() -> None:
 
 def cleanup() -> None:
     set_readmem_task(0)
-    times = os.times()
-    children = times.children_user - _started[2]
+    real, cpu, children = (now - start for now, start in zip(_now(), _started))
     extra = f", Child processes: {children:6.2f}s" if children > 0.001 else ""
-    real, cpu = time.time() - _started[0], times.user + times.system - _started[1]
     print(f"\n ** Execution took {real:6.2f}s (real) {cpu:6.2f}s (CPU){extra}")
     sys.stdout.flush()
 
 
-# Hooks that the epython command of either runtime calls.
+# Hooks that the epython command calls around every later program; this one, which imports the
+# API first, has already begun.
 sys.__dict__["enterepython"] = enter_epython
 sys.__dict__["exitepython"] = exit_epython
+if "_crashext" in sys.modules and sys.argv[:1] == [
+    getattr(sys.modules.get("__main__"), "__file__", None)
+]:
+    enter_epython()

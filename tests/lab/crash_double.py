@@ -50,29 +50,6 @@ class CrashDouble(ModuleType):
     def readInt(self, address: int, size: int, signed: int = 0) -> int:
         return int.from_bytes(self.readmem(address, size), "little", signed=bool(signed))
 
-    def mem2long(self, source: bytes, signed: int = 0, array: int = 0) -> Any:
-        if array <= 1:
-            return int.from_bytes(source, "little", signed=bool(signed))
-        size = len(source) // array
-        return [
-            int.from_bytes(source[i : i + size], "little", signed=bool(signed))
-            for i in range(0, len(source), size)
-        ]
-
-    def sLong(self, value: int) -> int:
-        return (value ^ 1 << 63) - (1 << 63)
-
-    def le32_to_cpu(self, value: int) -> int:
-        return value & 0xFFFFFFFF
-
-    def le16_to_cpu(self, value: int) -> int:
-        return value & 0xFFFF
-
-    cpu_to_le32 = le32_to_cpu
-
-    def FD_ISSET(self, fd: int, bits: bytes) -> int:
-        return bits[fd // 8] >> (fd % 8) & 1
-
     def PAGEOFFSET(self, address: int) -> int:
         return address % self.PAGESIZE
 
@@ -94,9 +71,6 @@ class CrashDouble(ModuleType):
 
     def get_NR_syscalls(self) -> int:
         return int(self.program["sys_call_table"].type_.length)
-
-    def set_default_timeout(self, seconds: int) -> int:
-        return 120
 
     def exec_crash_command(self, command: str, no_stdout: int = 0) -> str:
         try:
