@@ -13,7 +13,7 @@ from drgn import Object, Program
 from crashext.engine.model import Check, Finding
 from crashext.engine.report import Report
 from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import variables
+from crashext.targets.drgn import cpus, variables
 from crashext.targets.drgn.asking import NO_ANSWER
 
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 #: Frames looked through.
 MAX_FRAMES = 64
 
-_SYSCALL = re.compile(r"^__(?:do|se|x64|ia32|arm64|se_compat|do_compat)_(?:compat_)?sys_(\w+)$")
-_OLD_SYSCALL = re.compile(r"^SyS_(\w+)$")
-#: Functions whose local names the timer: __run_timers() calls call_timer_fn(timer, fn, …).
-_TIMER = ("call_timer_fn", "expire_timers", "__run_hrtimer", "__hrtimer_run_queues")
+_SYSCALL = re.compile(r"^(?:__(?:x64|ia32|arm64|x32|se)_)?(?:compat_)?[sS]y[sS]_(\w+)$")
+#: Entries of system calls, through time: do_syscall_64 (4.6 and later), the assembler before it.
+_SYSTEM_CALL = ("do_syscall_64", "system_call_fastpath", "entry_SYSCALL_64_fastpath")
 
 
 def find(
@@ -45,9 +44,8 @@ def find(
 
 
 def _of_frame(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Optional[Finding]:
-    match = _SYSCALL.match(name) or _OLD_SYSCALL.match(name)
-    if match is not None:
-        return _system_call(target, step, match.group(1))
+    if name in _SYSTEM_CALL:
+        return _system_call(target)
     if name == "process_one_work":
         return _work(target.symbols, step)
     if name == "call_timer_fn":
@@ -67,33 +65,52 @@ def system_call_registers(prog: Program, stack_top: int) -> Object:
     return Object(prog, type_, address=stack_top - (type_.size or 0))
 
 
-def _system_call(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Finding:
-    """Arguments: the function's parameters where known, else the saved user registers.
+def _system_call(target: DrgnTarget) -> Optional[Finding]:
+    """The system call by its number, with its arguments from the user's registers.
 
-    The registers hold the six arguments in the order rdi rsi rdx r10 r8 r9 (AMD64 ABI, A.2.1);
-    they are those of the system call as long as the task has not returned to user space.
+    The number is orig_ax, the arguments are di si dx r10 r8 r9 (AMD64 ABI, A.2.1), as they were
+    when the task entered the kernel. The compiler often leaves no frame of the call's own function.
     """
     prog = target.prog
     task = target.crashed_task()
-    from crashext.targets.drgn.cpus import thread_size
-
-    regs = system_call_registers(prog, int(task.stack.value_()) + thread_size(prog))
-    raw = [int(getattr(regs, r).value_()) for r in ("di", "si", "dx", "r10", "r8", "r9")]
+    registers = system_call_registers(prog, int(task.stack.value_()) + cpus.thread_size(prog))
+    number = int(registers.orig_ax.value_())
+    name = system_call_name(prog, number)
+    if name is None:
+        return None
+    raw = [int(registers.member_(r).value_()) for r in ("di", "si", "dx", "r10", "r8", "r9")]
     types = _parameter_types(prog, name)
     parts = []
-    for index, (parameter, type_) in enumerate(types[:6]):
-        value = raw[index]
+    for value, (parameter, type_) in zip(raw, types or []):
         size = drgn.sizeof(type_)
-        value &= (1 << 8 * size) - 1
-        parts.append(f"{parameter} = {_number(value, size)}")
-    if not types:
+        parts.append(f"{parameter} = {_number(value & (1 << 8 * size) - 1, size)}")
+    detail = []
+    if types is None:
         parts = [_number(value, 8) for value in raw]
+        detail.append("how many arguments it takes is not known: all six registers are shown")
     return Finding(
         "syscall",
         f"system call {name}({', '.join(parts)})",
-        [] if types else ["the number of arguments is not known: all six registers are shown"],
-        Check(crash="bt", drgn="prog.crashed_thread().stack_trace()"),
+        detail,
+        Check(crash="bt", drgn=f"Object(prog, 'struct pt_regs', address={registers.address_:#x})"),
     )
+
+
+def system_call_name(prog: Program, number: int) -> Optional[str]:
+    """``write`` for 1: by the name of the function in the kernel's table of system calls.
+
+    Bit 30 marks an x32 call (__X32_SYSCALL_BIT), which uses the same table.
+    """
+    number &= ~0x40000000
+    table = prog["sys_call_table"]
+    if not 0 <= number < (table.type_.length or 1024):
+        return None
+    try:
+        symbol = prog.symbol(int(table[number].value_())).name
+    except NO_ANSWER:
+        return None
+    match = _SYSCALL.match(symbol)
+    return match.group(1) if match else None
 
 
 def _number(value: int, size: int) -> str:
@@ -102,14 +119,15 @@ def _number(value: int, size: int) -> str:
     return f"{value:#x}" if value > 4095 else str(value)
 
 
-def _parameter_types(prog: Program, name: str) -> list[tuple[str, drgn.Type]]:
-    for prefix in ("__do_sys_", "__se_sys_", "SYSC_", "sys_"):
+def _parameter_types(prog: Program, name: str) -> Optional[list[tuple[str, drgn.Type]]]:
+    """(name, type) of the call's parameters; None when the debug info has no such function."""
+    for prefix in ("__do_sys_", "__se_sys_", "SYSC_", "ksys_", "sys_"):
         try:
             found = prog.function(prefix + name)
             return [(p.name or "?", p.type) for p in found.type_.parameters]
         except NO_ANSWER:
             continue
-    return []
+    return None
 
 
 def _named(symbols: Symbols, address: int) -> str:
@@ -168,6 +186,8 @@ def _interrupt(symbols: Symbols, step: drgn.StackFrame) -> Finding:
     )
 
 
-def _kthread(symbols: Symbols, step: drgn.StackFrame) -> Finding:
-    function = step["threadfn"]
-    return Finding("kthread", f"kernel thread function {_named(symbols, int(function.value_()))}")
+def _kthread(symbols: Symbols, step: drgn.StackFrame) -> Optional[Finding]:
+    name = _named(symbols, int(step["threadfn"].value_()))
+    if name == "worker_thread":
+        return None  # every work item runs there
+    return Finding("kthread", f"kernel thread function {name}")
