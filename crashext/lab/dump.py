@@ -64,7 +64,6 @@ def extract_dmesg(elf: Path, text: Path, tool: Path) -> None:
     """Writes the kernel log of a dump, as kdump puts it beside the vmcore."""
     text.unlink(missing_ok=True)  # makedumpfile refuses to overwrite
     _checked([str(tool), "--dump-dmesg", str(elf), str(text)], text)
-    text.chmod(0o644)
 
 
 def _checked(words: list[str], output: Path) -> None:
@@ -75,6 +74,7 @@ def _checked(words: list[str], output: Path) -> None:
         reasons = [line for line in complaint if "makedumpfile Failed" not in line]
         reason = reasons[-1].strip() if reasons else f"exit status {result.returncode}"
         raise CrashextError(f"makedumpfile cannot make {output}: {reason}")
+    output.chmod(0o644)
 
 
 def make_disk(path: Path, size: int) -> None:

@@ -42,7 +42,7 @@ def closure(archive: Archive, names: Sequence[str]) -> list[Package]:
         if missing:
             raise CrashextError(f"Debian {archive.suite} has no package {missing[0]}")
         wanted = {name for package in found.values() for name in package.depends}
-        waiting = {name for name in wanted - asked if name.startswith("lib")}
+        waiting = {name for name in wanted - asked if name.startswith(("lib", "zlib"))}
     return list(found.values())
 
 

@@ -175,7 +175,8 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
         for module in modules:
             shutil.copy(module, out / module.name)
         for source in (out / "src").glob("*.[ch]"):
-            shutil.copy(source, out / source.name)
+            if not source.name.endswith(".mod.c"):
+                shutil.copy(source, out / source.name)
         _crash(request, fault, kernel, name, modules, out, cache)
         _link(out / "vmlinux", kernel.vmlinux)
         truth = truth_of(request.module, fault, name, kernel.release, request.dump)
