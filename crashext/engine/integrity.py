@@ -247,11 +247,7 @@ def _slid(name: str, table: Table, slide: int, size: int) -> Table:
 
 
 class _Sites:
-    """Sites by address; several may cover one byte.
-
-    :param code: its names tell static call trampolines, which no table lists; asked only for
-        bytes that differ.
-    """
+    """Sites by address; several may cover one byte."""
 
     def __init__(self, sites: list[Site], code: Code) -> None:
         self._code = code
@@ -265,6 +261,9 @@ class _Sites:
         last = bisect.bisect_right(self._starts, address)
         found = [s for s in self._sites[first:last] if address < s.address + s.length]
         yield from sorted(found, key=lambda site: -site.length)
+
+    def trampolines(self, address: int) -> Iterator[Site]:
+        """Static call trampolines, which no table lists; a look-up of names, so the last resort."""
         for start in range(address - 4, address + 1):
             if any(name.startswith("__SCT__") for name in self._code.names(start)):
                 yield patching.trampoline_site(start, self._code)
@@ -378,14 +377,10 @@ def _explained(
     piece: _Piece, memory: bytes, offset: int, sites: _Sites, slide: int, result: Integrity
 ) -> Optional[int]:
     """The offset behind the patch that explains a differing byte; None: nothing explains it."""
-    for site in sites.covering(piece.address + offset):
-        start = site.address - piece.address
-        if start < 0 or start + site.length > len(memory):
-            continue
-        what = site.check(memory[start : start + site.length])
-        if what is not None:
-            result.patched[what] = result.patched.get(what, 0) + 1
-            return start + site.length
+    address = piece.address + offset
+    end = _at_site(piece, memory, sites.covering(address), result)
+    if end is not None:
+        return end
     for place in piece.open:
         if place.offset <= offset < place.offset + place.size:
             text = f"{piece.name}+0x{place.offset:x}: refers to {place.symbol or '?'} ({place.why})"
@@ -395,13 +390,31 @@ def _explained(
     if slide:
         # Absolute and per-CPU addresses, which KASLR moved (arch/x86/tools/relocs.c).
         for start in range(max(0, offset - 3), min(offset, len(memory) - 4) + 1):
-            end = start + 4
-            if patching.moved(piece.data[start:end], memory[start:end], slide, -slide):
-                result.patched["addresses moved by KASLR"] = (
-                    result.patched.get("addresses moved by KASLR", 0) + 1
-                )
-                return end
+            if patching.moved(
+                piece.data[start : start + 4], memory[start : start + 4], slide, -slide
+            ):
+                _count(result, "addresses moved by KASLR")
+                return start + 4
+    return _at_site(piece, memory, sites.trampolines(address), result)
+
+
+def _at_site(
+    piece: _Piece, memory: bytes, sites: Iterable[Site], result: Integrity
+) -> Optional[int]:
+    """The offset behind the first site whose bytes in memory are as the kernel patches them."""
+    for site in sites:
+        start = site.address - piece.address
+        if start < 0 or start + site.length > len(memory):
+            continue
+        what = site.check(memory[start : start + site.length])
+        if what is not None:
+            _count(result, what)
+            return start + site.length
     return None
+
+
+def _count(result: Integrity, what: str) -> None:
+    result.patched[what] = result.patched.get(what, 0) + 1
 
 
 def _runs(offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
