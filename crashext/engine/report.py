@@ -21,6 +21,9 @@ class LogSymbol:
     module: Optional[str] = None
     address: Optional[int] = None
     line_no: int = 0
+    #: Only in a log that was symbolised before it came here (decode_stacktrace.sh, syzbot).
+    file: Optional[str] = None
+    line: Optional[int] = None
 
 
 @dataclass
@@ -28,6 +31,7 @@ class LogFrame(LogSymbol):
     reliable: bool = True  # False for "? sym"
     #: "task", "IRQ", "SOFTIRQ", "NMI", "#DF", … from the <IRQ> </IRQ> marks
     stack: str = "task"
+    inlined: bool = False  # "[inline]" of a symbolised log
 
 
 @dataclass
@@ -35,7 +39,10 @@ class AddressCandidate:
     """A value that the log offers as the fault address."""
 
     value: int
-    #: "headline" (the BUG line), "CR2" (register block), "CR2 end" (end summary), "gp-hint", …
+    #: "headline" (the BUG line), "CR2" (the register block; read when it was printed, so the
+    #: kernel's own probing may have overwritten it), "CR2 end" (the line of its own after the
+    #: trace: what the fault handler was given), "CR2 summary" (the block repeated after the end
+    #: mark), "gp-hint", "kasan", "kasan-range", "kfence", "kcsan", "mce"
     source: str
     line_no: int
 
@@ -68,7 +75,8 @@ class Report:
     #: True when the kernel could not go on in that context (oops, BUG, panic, a panicking lockup);
     #: False for WARN, a hung task without panic, a kmemleak note.
     fatal: bool
-    #: Machine the text is from: "x86_64", "i386", "arm64", "arm" or None.
+    #: Machine the text is from: "x86_64", "i386", "arm64", "arm", "riscv", "powerpc", "s390",
+    #: "mips" or None. Registers, Code and error codes are read for the first four only.
     machine: Optional[str] = None
     #: Trap mnemonic when the lines name one: "#PF", "#GP", "#UD", "#DE", "#DF", …
     trap: Optional[str] = None

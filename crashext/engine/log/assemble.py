@@ -18,9 +18,26 @@ from crashext.engine.report import LogSummary, Report
 MAX_GAP = 40
 #: A note ("list_add corruption…") speaks of a report that begins within so many lines.
 NOTE_REACH = 12
+#: A log may begin inside a report; only so far is that looked for.
+HEAD_LINES = 60
+#: No report is longer: what follows is taken for another text that looks alike.
+MAX_REPORT_LINES = 20_000
 
 _LINUX_VERSION = re.compile(r"Linux version (?P<release>\S{1,200})")
 _CUT_HERE = "[ cut here ]"
+_HEADLESS = re.compile(
+    r"(?:RIP: 0010:|Modules linked in:|CPU: \d+ (?:UID: \d+ )?PID: |CR2: [0-9a-f]{16}$)"
+)
+_NMI = "NMI backtrace for cpu"
+_WATCHED = frozenset(("soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall", "hung-task"))
+#: A second line before die() that says the same fault less precisely.
+_PRECISE = frozenset(("nx-exec", "user-memory-access", "stack-overflow", "sysrq", "double-fault"))
+
+_PANIC_HEADER = {
+    kind: Header(kind, Role.START, "", headers.PANIC, fatal=True)
+    for kind in {row.kind for row in panics.PANICS} | {"panic"}
+}
+_HEADLESS_HEADER = Header("unknown", Role.START, "", _HEADLESS)
 
 
 class _Stream:
@@ -30,7 +47,9 @@ class _Stream:
         self.builder: Optional[ReportBuilder] = None
         self.gap = 0
         self.notes: deque[tuple[Header, Match[str], Line]] = deque(maxlen=4)
-        self.cut_here = 0  # line number of the last "cut here" mark
+        #: The last "cut here" mark and what was said since: the text of WARN().
+        self.cut_here: Optional[Line] = None
+        self.since_cut: list[str] = []
 
 
 class Assembler:
@@ -39,130 +58,197 @@ class Assembler:
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], _Stream] = {}
         self._builders: list[ReportBuilder] = []
-        self._release: Optional[str] = None
-        self._release_at_crash: Optional[str] = None
         self._boots = 0
+        self._releases: dict[int, str] = {}
+        self._last_number = 0
+        #: Whether the next lines may matter although nothing in them says so.
         self.open = False
+
+    # ---------------------------------------------------------------- lines
 
     def feed(self, line: Line) -> None:
         """One line, prefix stripped."""
+        self._last_number = line.number
         if line.program not in ("", "kernel"):
             return
-        key = (line.host, line.caller)
-        stream = self._streams.get(key)
+        stream = self._streams.get((line.host, line.caller))
         if stream is None:
-            stream = self._streams[key] = _Stream()
-        text = line.text
-        if "Linux version " in text and (match := _LINUX_VERSION.match(text)):
+            stream = self._streams[(line.host, line.caller)] = _Stream()
+        bare = line.text.strip()
+        if "Linux version " in bare and (match := _LINUX_VERSION.match(bare)):
             self._boot(match["release"])
-            return
-        if "Kernel panic" in text and (match := headers.PANIC.match(text.strip())):
+        elif "Kernel panic" in bare and (match := headers.PANIC.match(bare)):
             self._panic(match, line, stream)
-            return
-        found = headers.recognise(text.strip())
-        if found is not None:
-            self._header(found[0], found[1], line, stream)
-            return
-        note = headers.recognise_note(text.strip())
-        if note is not None:
-            self._note(note[0], note[1], line, stream)
-            return
-        if _CUT_HERE in text:
-            stream.cut_here = line.number
-        self._follow(line, stream)
+        elif found := headers.recognise(bare):
+            self._header(*found, line, stream)
+        elif found := headers.recognise_note(bare):
+            self._note(*found, line, stream)
+        else:
+            self._follow(line, bare, stream)
+
+    def skip(self) -> None:
+        """Lines were left out here that hold nothing of interest."""
+        for stream in self._streams.values():
+            stream.notes.clear()
+            stream.cut_here = None
 
     def _boot(self, release: str) -> None:
         self._boots += 1
+        self._releases[self._boots] = release
         for stream in self._streams.values():
             self._close(stream)
-        self._release = release
+        self._streams.clear()
+        self.open = False
 
-    def _follow(self, line: Line, stream: _Stream) -> None:
+    def _follow(self, line: Line, bare: str, stream: _Stream) -> None:
+        if _CUT_HERE in bare:
+            stream.cut_here = line
+            stream.since_cut = []
+        elif stream.cut_here is not None and len(stream.since_cut) < 8 and bare:
+            stream.since_cut.append(bare)
+        if stream.builder is None and bare.startswith(_NMI):
+            stream.builder = self._watching(line)
+        if stream.builder is None and line.number <= HEAD_LINES and _HEADLESS.match(bare):
+            self._headless(line, stream)
+            return
         builder = stream.builder
         if builder is None:
             return
         if builder.absorb(line):
             stream.gap = 0
+            if line.number - builder.report.first_line > MAX_REPORT_LINES:
+                self._close(stream)
             return
         stream.gap += 1
         if stream.gap > MAX_GAP:
             self._close(stream)
 
-    def _close(self, stream: _Stream) -> None:
-        stream.builder = None
-        stream.gap = 0
-        stream.notes.clear()
-        self.open = any(other.builder is not None for other in self._streams.values())
+    def _watching(self, line: Line) -> Optional[ReportBuilder]:
+        """The stall report for which another CPU now shows its stack."""
+        for (host, _), stream in self._streams.items():
+            if host == line.host and stream.builder and stream.builder.report.kind in _WATCHED:
+                return stream.builder
+        return None
 
-    def _header(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
-        builder = stream.builder
-        if builder is not None and builder.awaits_die and not builder.ended:
-            if header.role is Role.DIE:
-                builder.complete(header, match, line)
-                stream.gap = 0
-                return
-            if header.role is Role.ONGOING and builder.report.die_count is None:
-                self._join_ongoing(builder, header, match, line)
-                stream.gap = 0
-                return
-        self._begin(header, match, line, stream)
+    def _headless(self, line: Line, stream: _Stream) -> None:
+        """The log begins inside a report; whether it was one, its end will show."""
+        match = _HEADLESS.match(line.text.strip())
+        if match is None:
+            return
+        builder = ReportBuilder(_HEADLESS_HEADER, match, line, self._boots)
+        builder.tentative = True
+        builder.report.cut = "the log begins inside it"
+        builder.absorb(line)
+        self._open(builder, stream)
 
-    @staticmethod
-    def _join_ongoing(
-        builder: ReportBuilder, header: Header, match: Match[str], line: Line
-    ) -> None:
-        """Two lines before one die(): "kernel tried to execute NX…" then "BUG: unable to…"."""
-        report = builder.report
-        specific = {"nx-exec", "user-memory-access", "stack-overflow", "sysrq"}
-        if report.kind not in specific:
-            report.kind = header.kind
-        builder.fill(header, match, line)
-
-    def _begin(
-        self, header: Header, match: Match[str], line: Line, stream: _Stream
-    ) -> ReportBuilder:
-        builder = ReportBuilder(header, match, line)
+    def _open(self, builder: ReportBuilder, stream: _Stream) -> None:
+        self._cut_off(stream)
         stream.builder = builder
         stream.gap = 0
         self.open = True
         self._builders.append(builder)
+
+    def _close(self, stream: _Stream) -> None:
+        stream.builder = None
+        stream.gap = 0
+        self.open = any(other.builder is not None for other in self._streams.values())
+
+    @staticmethod
+    def _cut_off(stream: _Stream) -> None:
+        """A new report begins where the open one had not come to its end."""
+        builder = stream.builder
+        if builder is not None and not builder.tentative and builder.awaits_die:
+            builder.report.cut = builder.report.cut or "another report begins inside it"
+
+    # ---------------------------------------------------------------- headers and notes
+
+    def _header(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
+        builder = stream.builder
+        if builder is not None and not builder.ended and self._joins(builder, header):
+            if header.role is Role.DIE:
+                builder.complete(header, match, line)
+            else:
+                if builder.report.kind not in _PRECISE and header.kind != "oom-kill":
+                    builder.report.kind = header.kind
+                builder.fill(header, match, line)
+            stream.gap = 0
+            return
+        self._begin(header, match, line, stream)
+
+    @staticmethod
+    def _joins(builder: ReportBuilder, header: Header) -> bool:
+        """Whether the header is one more line of the open report."""
+        report = builder.report
+        if header.kind == "oom-kill":
+            return report.kind == "oom-kill" and "victim" not in report.details
+        if not builder.awaits_die or builder.traced:
+            return False
+        return header.role is Role.DIE or (
+            header.role is Role.ONGOING and report.release is None and report.die_count is None
+        )
+
+    def _begin(
+        self, header: Header, match: Match[str], line: Line, stream: _Stream
+    ) -> ReportBuilder:
+        builder = ReportBuilder(header, match, line, self._boots)
+        self._open(builder, stream)
+        report = builder.report
         for note_header, note_match, note_line in stream.notes:
-            if line.number - note_line.number <= NOTE_REACH:
+            if line.number - note_line.number <= NOTE_REACH and self._fits(note_header, header):
                 builder.note(note_header, note_match, note_line)
-                builder.report.first_line = min(builder.report.first_line, note_line.number)
+                report.first_line = min(report.first_line, note_line.number)
+                report.last_line = line.number
+        cut_here = stream.cut_here
+        if cut_here is not None and line.number - cut_here.number <= NOTE_REACH:
+            report.first_line = min(report.first_line, cut_here.number)
+            if report.kind == "warning" and stream.since_cut:
+                report.details.setdefault("message", " ".join(stream.since_cut)[:300])
         stream.notes.clear()
-        if stream.cut_here and line.number - stream.cut_here <= 4:
-            builder.report.first_line = min(builder.report.first_line, stream.cut_here)
-        stream.cut_here = 0
+        stream.cut_here = None
         return builder
+
+    @staticmethod
+    def _fits(note: Header, header: Header) -> bool:
+        """A check that failed explains a BUG or a WARN, not a lockup that came by."""
+        if note.kind == "sysrq":
+            return header.fatal
+        return header.kind in ("bug", "warning") or header.role is Role.DIE
 
     def _note(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
         builder = stream.builder
-        if builder is not None and not builder.ended and not builder.traced:
-            builder.note(header, match, line)
-            stream.gap = 0
-        else:
-            stream.notes.append((header, match, line))
+        if builder is not None and not (builder.ended or builder.traced or builder.tentative):
+            if header.kind == "" or builder.report.kind in ("bug", "warning", "unknown"):
+                builder.note(header, match, line)
+                stream.gap = 0
+                return
+        stream.notes.append((header, match, line))
 
     # ---------------------------------------------------------------- panics
 
     def _panic(self, match: Match[str], line: Line, stream: _Stream) -> None:
         message = match["message"].strip()
-        row, details = panics.classify(message)
-        builder = stream.builder
         if match["end"]:
-            if builder is not None:
-                builder.report.last_line = line.number
+            if stream.builder is not None:
+                stream.builder.report.last_line = line.number
                 self._close(stream)
             return
+        row, details = panics.classify(message)
         ended = self._ended_by(row, stream)
         if ended is None:
-            header = Header(row.kind, Role.START, "", headers.PANIC, fatal=True)
+            header = _PANIC_HEADER[row.kind]
+            for note_header, _, note_line in stream.notes:
+                if note_header.kind == "sysrq" and line.number - note_line.number <= NOTE_REACH:
+                    header = _PANIC_HEADER["sysrq"]
             ended = self._begin(header, match, line, stream)
-            ended.report.details.pop("message", None)
+            ended.report.details.clear()
+            site = details.pop("at", None)
+            if site is not None:
+                details["function"] = site
         else:
-            ended.begin_other("panic")
-        ended.report.details.update(details)
+            ended.begin_panic(line)
+            ended.tentative = False
+            stream.builder = ended
+            self.open = True
         report = ended.report
         report.fatal = True
         report.panic_message = message
@@ -170,9 +256,12 @@ class Assembler:
         report.last_line = max(report.last_line, line.number)
         if report.kind == "oom-kill":
             report.kind = "oom-panic"
-        stream.builder = ended
+        if "cpu" in details:
+            cpu = int(details.pop("cpu"))
+            report.cpu = cpu if report.cpu is None else report.cpu
+        for name, value in details.items():
+            report.details.setdefault(name, value)
         stream.gap = 0
-        self.open = True
 
     def _ended_by(self, row: panics.Panic, stream: _Stream) -> Optional[ReportBuilder]:
         """The report that this panic belongs to: the open one, else the latest that fits."""
@@ -181,18 +270,44 @@ class Assembler:
         candidates = ([stream.builder] if stream.builder else []) + self._builders[:-9:-1]
         for builder in candidates:
             report = builder.report
-            if report.panic_line:
+            if report.panic_line or builder.boot != self._boots:
                 continue
-            if "any" in row.ends or report.kind in row.ends or ("*" in row.ends and report.fatal):
-                return builder
+            if (
+                panics.ANY in row.ends
+                or report.kind in row.ends
+                or (panics.ANY_FATAL in row.ends and (report.fatal or builder.tentative))
+            ):
+                return self._first_of_round(builder) if report.kind == "hung-task" else builder
         return None
+
+    def _first_of_round(self, last: ReportBuilder) -> ReportBuilder:
+        """khungtaskd shows every hung task of its round and panics after the last one."""
+        first = last
+        for builder in reversed(self._builders):
+            report = builder.report
+            if builder is first:
+                continue
+            if report.kind != "hung-task" or report.panic_line or builder.boot != last.boot:
+                break
+            if report.time is None or first.report.time is None:
+                break
+            if first.report.time - report.time > 1.0:
+                break
+            first = builder
+        return first
 
     # ---------------------------------------------------------------- end
 
     def finish(self, lines: int) -> LogSummary:
         """All reports; ``lines`` is the number of lines of the whole log."""
-        reports: list[Report] = [builder.finish() for builder in self._builders]
-        reports.sort(key=lambda report: report.first_line)
+        for stream in self._streams.values():
+            self._orphans(stream)
+        builders = [builder for builder in self._builders if self._proved(builder)]
+        for builder in builders:
+            builder.finish()
+            self._mark_cut(builder, lines)
+        builders.sort(key=lambda builder: builder.report.first_line)
+        reports: list[Report] = [builder.report for builder in builders]
         crash: Optional[int] = None
         for index, report in enumerate(reports):
             if report.fatal:
@@ -200,7 +315,40 @@ class Assembler:
                 break
         if crash is None and reports:
             crash = len(reports) - 1
-        summary = LogSummary(reports=reports, crash=crash, lines=lines, release=self._release)
+        summary = LogSummary(reports=reports, crash=crash, lines=lines)
+        boot = builders[crash].boot if crash is not None else self._boots
+        summary.release = self._releases.get(boot)
         if self._boots > 1:
-            summary.notes.append(f"the log holds {self._boots} boots")
+            where = f"; the crash is in boot {boot}" if crash is not None and boot else ""
+            summary.notes.append(f"the log holds {self._boots} boots{where}")
         return summary
+
+    def _orphans(self, stream: _Stream) -> None:
+        """Failed checks whose BUG never came: the log ends there."""
+        for header, match, line in stream.notes:
+            if header.kind == "usercopy" and self._last_number - line.number <= NOTE_REACH:
+                builder = ReportBuilder(header, match, line, self._boots)
+                builder.report.fatal = True
+                builder.report.cut = "the log ends inside it"
+                self._builders.append(builder)
+
+    @staticmethod
+    def _proved(builder: ReportBuilder) -> bool:
+        """A report without its head is one if it shows the end that only an oops has."""
+        report = builder.report
+        if not builder.tentative:
+            return True
+        handler_address = any(address.source == "CR2 end" for address in report.addresses)
+        if not builder.ended or not (handler_address or report.rip):
+            return False
+        report.fatal = handler_address
+        report.trap = "#PF" if handler_address else None
+        return True
+
+    @staticmethod
+    def _mark_cut(builder: ReportBuilder, lines: int) -> None:
+        report = builder.report
+        if report.cut is not None or report.panic_line or builder.tailed:
+            return
+        if lines - report.last_line <= 1 and (report.fatal or report.kind == "warning"):
+            report.cut = "the log ends inside it"

@@ -1,44 +1,93 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Fills one report from the lines that follow its header."""
+"""Fills one report from its header and the lines that follow it."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from re import Match
 from typing import Optional
 
-from crashext.engine.log import code, context, registers, symbols
+from crashext.engine.log import code, context, registers, sections, symbols
 from crashext.engine.log.headers import Header, Role
 from crashext.engine.log.prefix import Line
 from crashext.engine.report import AddressCandidate, LogFrame, LogSymbol, Report
 
 _INT_FIELDS = frozenset(("cpu", "pid", "uid", "bug_line", "die_count"))
 _TEXT_FIELDS = frozenset(("comm", "bug_file"))
+#: Groups that hold an address the report may be about, and the source they are.
+_ADDRESS_GROUPS = {"gp_hint": "gp-hint", "kasan_address": "kasan"}
+
+#: Reports of a state that was found, not of a trap: they have no registers of their own at the top.
+_STALLS = frozenset(("soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall"))
+#: Their task is in the header; the CPU lines in them are of the watcher.
+_OTHERS_TASK = frozenset(("hung-task",))
 
 _PF_WORDS = re.compile(
-    r"#PF: (?P<who>supervisor|user) +(?P<access>read access|write access|instruction fetch) in (?P<mode>kernel|user) mode"
+    r"#PF: (?:supervisor|user) +(?P<access>read access|write access|instruction fetch)"
+    r" in (?P<mode>kernel|user) mode"
 )
-_PF_CODE = re.compile(r"#PF: error_code\(0x(?P<code>[0-9a-f]+)\) - (?P<why>.{1,60})")
+_PF_CODE = re.compile(r"#PF: error_code\(0x(?P<code>[0-9a-f]{1,16})\) - (?P<why>.{1,60})")
 _RIP = re.compile(r"RIP: (?P<cs>[0-9a-f]{4}):\s*(?P<rest>.*)")
+_RIP_END = re.compile(r"RIP +(?P<rest>\[<.*)")
 _EIP = re.compile(r"EIP(?: is at |: )(?:(?P<cs>[0-9a-f]{4}):)?\s*(?P<rest>.*)")
-_END_RIP = re.compile(r"RIP +(?P<rest>\[<.*)")
-_END_RSP = re.compile(r" ?RSP:? <(?P<value>[0-9a-f]{16})>")
+# 4.10 to 4.17: "RIP: sym+0x1/0x2 RSP: ffffc90000000000"
+_RIP_RSP = re.compile(r"RIP: (?P<rest>[A-Za-z_0][^:]*?) RSP: (?P<rsp>[0-9a-f]{16})\s*$")
+_RSP_END = re.compile(r"RSP:? <(?P<value>[0-9a-f]{16})>")
 _CR2_LINE = re.compile(r"CR2: (?P<value>[0-9a-f]{8,16})\s*$")
 _MARK = re.compile(
-    r"\s*<(?P<end>/)?(?P<name>IRQ|SOFTIRQ|TASK|NMI|#DF|#DB|#MC|#VC2?|EOI|EOE|ENTRY_TRAMPOLINE|ENTRY|<EOE>|SYSENTER|UNK)>\s*"
+    r"\s*<(?P<end>/)?(?P<name>IRQ|SOFTIRQ|HARDIRQ|TASK|NMI|#DF|#DB|#MC|#VC2?|EOI|EOE|<EOE>"
+    r"|ENTRY_TRAMPOLINE|ENTRY|SYSENTER|UNK)>\s*"
 )
-_ARM_PC = re.compile(r"(?P<which>pc|lr|PC is|LR is|epc) ?(?::|at) (?P<rest>\S.*)")
-_ESR = re.compile(r"\s*ESR = 0x(?P<value>[0-9a-f]+)")
-_TASK_LINE = re.compile(r"task:(?P<comm>.{1,24}?) +state:(?P<state>\S) ")
-_NMI_CPU = re.compile(r"NMI backtrace for cpu (?P<cpu>\d+)")
-_TAINT_WORDS = re.compile(r"(?:Tainted: )\[[A-Z]\]=")
+_PC = re.compile(r"(?P<which>pc|lr|epc|ra|PC is|LR is|NIP|LR) (?::|at|(?=\[)) ?(?P<rest>\S.*)")
+_ESR = re.compile(r"\s*ESR = 0x(?P<value>[0-9a-f]{1,16})")
+_STATE_LINE = re.compile(
+    r"(?:task:(?P<comm>.{1,24}?) +state:\S|(?P<old>\S.{0,23}?) +[RSDTtXZPI] +(?:[0-9a-f(]|running))"
+)
+_TAINT_LINE = re.compile(
+    r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>\S{1,100})"
+    r"(?: (?P<version>#.{0,200}))?$"
+)
+_SOFTIRQ_FRAMES = frozenset(
+    ("__do_softirq", "handle_softirqs", "do_softirq", "__softirqentry_text_start", "do_softirq_own_stack")
+)  # fmt: skip
+_SUMMARY_HEADS = ("RIP: ", "Code:", "RSP: ", "RAX:", "RDX:", "RBP:", "R10:", "R13:", "FS: ", "CS: ",
+                  "CR2:", "DR0:", "DR3:", "PKRU:", "RIP  [", "EIP: ", "Kernel Offset", "note: ",
+                  "Fixing recursive", "EAX:", "ESI:", "DS: ", "EFLAGS:", "CR0:")  # fmt: skip
+
+
+@dataclass
+class _Cursor:
+    """Where in the report the lines of one printk caller are."""
+
+    target: list[LogFrame]
+    stack: str = "task"
+    in_trace: bool = False
+    #: Inside the registers of the interrupted user program.
+    user_block: bool = False
+    #: CPU and register lines are not the report's: another CPU's, or those of the panic after it.
+    foreign: bool = False
+    #: Registers in a trace may be the report's: those of the code that a stall was found in …
+    adopt: bool = False
+    #: … and these are they.
+    adopting: bool = False
+    #: A "Code:" line right here is the user program's.
+    user_code_due: bool = False
+
+
+@dataclass
+class _Wrapped:
+    """``Modules linked in:`` until its last line."""
+
+    parts: list[str] = field(default_factory=list)
+    open: bool = False
 
 
 class ReportBuilder:
     """One open report: knows which part of it the next line belongs to."""
 
-    def __init__(self, header: Header, match: Match[str], line: Line) -> None:
-        self.header = header
+    def __init__(self, header: Header, match: Match[str], line: Line, boot: int = 0) -> None:
+        self.boot = boot
         self.report = Report(
             kind=header.kind,
             headline=line.text.strip(),
@@ -50,69 +99,78 @@ class ReportBuilder:
         )
         self.awaits_die = header.role is Role.ONGOING
         self.ended = False  # "---[ end trace" was met
-        self.traced = False  # a "Call Trace:" was met
-        self.in_trace = False
-        self.user_block = False  # inside the registers of the interrupted user program
-        self.frozen = False  # a later stack (the panic's own) must not overwrite the report's
-        self.target: list[LogFrame] = self.report.frames
-        self.stack = "task"
-        self.summary = False  # inside the register block repeated after the end mark
-        self._modules_text: list[str] = []
-        self._modules_open = False
+        self.tailed = False  # a line that comes after the trace was met
+        self.traced = False  # a stack was met
+        self.tentative = False  # began without a header, see Assembler
+        self._modules = _Wrapped()
+        self._cursors = {line.caller: _Cursor(self.report.frames, in_trace=header.frames)}
         self.fill(header, match, line)
 
-    # ---------------------------------------------------------------- header lines
+    # ---------------------------------------------------------------- what a matched row states
 
     def fill(self, header: Header, match: Match[str], line: Line) -> None:
         """Takes what a header or note line states."""
         report = self.report
-        if header.trap and report.trap is None:
-            report.trap = header.trap
-        if header.access:
-            report.access = header.access
-        if header.machine and report.machine is None and header.machine != "arm?":
-            report.machine = header.machine
-        report.details.update(header.details)
+        report.trap = report.trap or header.trap
+        report.access = header.access or report.access
+        if header.machine not in (None, "other"):
+            report.machine = report.machine or header.machine
+        elif header.trap and header.trap.startswith("#") and header.trap != "#MC":
+            report.machine = report.machine or "x86"
+        self._take(match, line, "headline")
+        report.last_line = max(report.last_line, line.number)
+
+    def _take(self, match: Match[str], line: Line, source: str) -> None:
+        report = self.report
         for name, value in match.groupdict().items():
             if value is None:
                 continue
             if name in _INT_FIELDS:
-                setattr(report, name, int(value))
+                if getattr(report, name) is None:
+                    setattr(report, name, int(value))
             elif name in _TEXT_FIELDS:
-                setattr(report, name, value)
-            elif name == "error_code" or name == "esr":
+                if getattr(report, name) is None:
+                    setattr(report, name, value.strip())
+            elif name == "error_code":
                 report.error_code = int(value, 16)
                 report.error_code_line = line.number
             elif name == "address":
-                self._candidate(
-                    0 if value in ("(null)", "nil") else int(value, 16), "headline", line
-                )
-            elif name == "gp_hint":
-                self._candidate(int(value, 16), "gp-hint", line)
+                self._offer(0 if value == "(null)" else int(value, 16), source, line)
+            elif name in _ADDRESS_GROUPS:
+                self._offer(int(value, 16), _ADDRESS_GROUPS[name], line)
+            elif name == "kasan_range":
+                report.details[name] = value
+                self._offer(int(value[:18], 16), "kasan-range", line)
+            elif name == "access_word":
+                word = value.lower()
+                report.access = report.access or (word if word in ("read", "write") else None)
+                report.details.setdefault("access", value)
             elif name == "at":
                 self._site(value, line)
+            elif name == "rip":
+                report.registers.setdefault("rip", int(value, 16))
+            elif name == "stalled_cpu":
+                known = report.details.get("cpus")
+                report.details["cpus"] = f"{known},{value}" if known else value
             else:
-                report.details[name] = value.strip()
-        report.last_line = max(report.last_line, line.number)
+                report.details.setdefault(name, value.strip())
 
-    def _candidate(self, value: int, source: str, line: Line) -> None:
+    def _offer(self, value: int, source: str, line: Line) -> None:
         self.report.addresses.append(AddressCandidate(value, source, line.number))
 
     def _site(self, text: str, line: Line) -> None:
-        """``sym+0x1/0x2 [mod]`` in a header: the place, and RIP where nothing better follows."""
+        """``sym+0x1/0x2 [mod]`` in a header: RIP's place until a line gives more."""
         symbol = symbols.parse_symbol(text, line.number)
         if symbol is None or symbol.name is None:
-            self.report.details["at"] = text.strip()
+            self.report.details.setdefault("at", text.strip())
         elif self.report.rip is None:
             self.report.rip = symbol
 
     def complete(self, header: Header, match: Match[str], line: Line) -> None:
-        """A die() header for a report that awaited one."""
+        """The die() header of a report that awaited one."""
         self.awaits_die = False
-        if self.report.kind == "unknown" or header.kind == "stack-overflow":
+        if self.report.kind == "unknown" or header.kind in ("stack-overflow", "non-canonical"):
             self.report.kind = header.kind
-        if header.kind == "stack-overflow" or self.report.kind == "bug":
-            self.report.trap = self.report.trap or header.trap
         self.fill(header, match, line)
 
     def note(self, header: Header, match: Match[str], line: Line) -> None:
@@ -121,332 +179,422 @@ class ReportBuilder:
             self.report.kind = header.kind
         self.fill(header, match, line)
 
-    # ---------------------------------------------------------------- following lines
+    # ---------------------------------------------------------------- the lines that follow
 
     def absorb(self, line: Line) -> bool:
         """Takes one line; False when it is not of this report."""
-        taken = self._absorb(line)
+        cursor = self._cursors.get(line.caller)
+        if cursor is None:
+            cursor = self._cursors[line.caller] = _Cursor(self.report.frames)
+        taken = self._absorb(line, cursor)
         if taken:
             self.report.last_line = max(self.report.last_line, line.number)
         return taken
 
-    def _absorb(self, line: Line) -> bool:
+    def begin_panic(self, line: Line) -> None:
+        """panic() prints a stack of its own, which is not the report's."""
+        cursor = self._cursors.setdefault(line.caller, _Cursor(self.report.frames))
+        self._switch(cursor, "panic")
+        cursor.foreign = True
+        cursor.adopt = False
+        self.ended = False
+        self.tailed = True
+
+    def _switch(self, cursor: _Cursor, name: str) -> None:
+        """The next stack goes to ``other_stacks[name]``, or to the report when name is empty."""
+        if name == sections.MAIN:
+            cursor.target = self.report.frames
+        else:
+            stacks = self.report.other_stacks
+            unique = name
+            count = 2
+            while unique in stacks:
+                unique = f"{name} ({count})"
+                count += 1
+            cursor.target = stacks[unique] = []
+        cursor.in_trace = False
+        cursor.user_block = False
+        cursor.stack = "task"
+
+    def _absorb(self, line: Line, cursor: _Cursor) -> bool:
         text = line.text
-        report = self.report
-        if self._modules_open:
+        if self._modules.open:
             if context.continues_modules(text):
-                self._modules_text.append(text.strip())
+                self._modules.parts.append(text.strip())
                 return True
-            self._modules_open = False
-        bare = text.lstrip()
+            self._modules.open = False
+        bare = text.strip()
         if not bare:
             return False
-        if self.in_trace:
-            mark = _MARK.match(text)
-            while mark:
-                self._mark(mark)
-                text = text[mark.end() :]
-                mark = _MARK.match(text)
-            if not text.strip():
-                return True
-            frame = symbols.parse_frame(text, line.number, self.stack)
-            if frame is not None:
-                if not self.user_block:
-                    self.target.append(frame)
-                return True
+        if self.ended:
+            return bare.startswith(_SUMMARY_HEADS) and self._summary(bare, line)
+        if cursor.in_trace and self._trace_line(text, line, cursor):
+            return True
         if bare.startswith(("Call Trace:", "Call trace:", "Backtrace:")):
-            self._begin_trace(bare, line)
+            self._begin_trace(bare, line, cursor)
             return True
-        if bare.startswith(("RIP", "EIP", "IP:")):
-            return self._rip(bare, line)
+        return (
+            self._common(bare, line, cursor)
+            or self._section(bare, line, cursor)
+            or self._registers(bare, line, cursor)
+            or self._rest(text, bare, line, cursor)
+        )
+
+    def _common(self, bare: str, line: Line, cursor: _Cursor) -> bool:
+        report = self.report
+        if bare.startswith(("RIP", "EIP", "IP: ")):
+            return self._rip(bare, line, cursor)
         if bare.startswith("Code:"):
-            self._code(bare[5:], line)
-            return True
-        if bare.startswith(("CPU: ", "Pid: ")):
-            return self._cpu(bare)
-        if bare.startswith("Modules linked in:"):
+            self._code(bare[5:], line, cursor)
+        elif bare.startswith(("CPU: ", "Pid: ")):
+            return self._cpu(bare, cursor)
+        elif bare.startswith("Modules linked in:"):
             if report.modules_line == 0:
                 report.modules_line = line.number
-                self._modules_text.append(bare[18:])
-                self._modules_open = True
-            self.in_trace = False
-            self.user_block = False
-            return True
-        if bare.startswith("Hardware name:"):
+                self._modules.parts.append(bare[18:])
+                self._modules.open = True
+            self.tailed = self.tailed or self.traced
+            cursor.in_trace = False
+            cursor.user_block = False
+        elif bare.startswith("Hardware name:"):
             report.hardware = report.hardware or bare[14:].strip()
-            return True
-        if bare.startswith("Workqueue:"):
-            if not self.frozen:
-                report.workqueue = report.workqueue or bare[10:].strip()
-            return True
-        if bare.startswith("---[ end trace"):
-            self.ended = True
-            self.in_trace = False
-            self.user_block = False
-            self.summary = True
-            return True
-        if bare.startswith("#PF"):
+        elif bare.startswith("Workqueue: "):
+            if not cursor.foreign:
+                report.workqueue = report.workqueue or bare[11:].strip()
+        elif bare.startswith("---[ end trace"):
+            self.ended = self.tailed = True
+            cursor.in_trace = False
+        elif bare.startswith("#PF"):
             return self._page_fault(bare, line)
-        return self._register_line(bare, line) or self._other(bare, line)
-
-    def _mark(self, mark: Match[str]) -> None:
-        name = mark["name"].strip("<>")
-        if mark["end"] or name in ("EOI", "EOE") or name == "TASK":
-            self.stack = "task"
         else:
-            self.stack = name
-
-    def _begin_trace(self, bare: str, line: Line) -> None:
-        if (
-            self.traced
-            and not self.frozen
-            and self.report.frames
-            and self.target is self.report.frames
-        ):
-            self.target = self.report.other_stacks.setdefault("later", [])
-        self.traced = True
-        self.in_trace = True
-        self.user_block = False
-        self.stack = "task"
-        rest = bare.split(":", 1)[1]
-        if rest.strip():
-            self._absorb(line._replace(text=rest))
-
-    def begin_other(self, name: str) -> None:
-        """The next stack is not the report's own."""
-        if name in self.report.other_stacks:
-            count = 2
-            while f"{name} {count}" in self.report.other_stacks:
-                count += 1
-            name = f"{name} {count}"
-        self.target = self.report.other_stacks[name] = []
-        self.frozen = True
-        self.in_trace = False
-        self.user_block = False
-
-    def _rip(self, bare: str, line: Line) -> bool:
-        report = self.report
-        match = _RIP.match(bare)
-        rest = None
-        if match:
-            report.machine = report.machine or "x86_64"
-            cs = int(match["cs"], 16)
-            # Xen PV runs the kernel in ring 3 with a selector of its own (0xe030)
-            if cs & 3 == 3 or cs == 0xE033:
-                self.user_block = True
-                return True
-            rest = match["rest"]
-        elif match := _END_RIP.match(bare):
-            rest = match["rest"]
-        elif match := _EIP.match(bare):
-            report.machine = report.machine or "i386"
-            rest = match["rest"]
-        elif bare.startswith("IP:"):
-            rest = bare[3:]
-        if rest is None:
             return False
-        if self.frozen or self.summary or (self.traced and report.rip is not None):
-            return True
-        symbol = symbols.parse_symbol(rest, line.number)
-        if symbol is not None:
-            self._set_rip(symbol)
         return True
 
-    def _set_rip(self, symbol: LogSymbol) -> None:
-        known = self.report.rip
-        if (
-            known is None
-            or (known.address is None and symbol.address is not None)
-            or not known.name
-        ):
-            if known is not None and known.name and not symbol.name:
-                known.address = known.address or symbol.address
-                return
-            self.report.rip = symbol
-        if symbol.address is not None:
-            self.report.registers.setdefault("rip", symbol.address)
+    # ---------------------------------------------------------------- stacks
 
-    def _code(self, rest: str, line: Line) -> None:
-        report = self.report
-        if self.user_block or self.frozen or self.summary:
-            return
-        if report.code is not None or report.code_unavailable is not None:
-            return
-        parsed = code.parse_code(rest, line.number)
-        if isinstance(parsed, str):
-            report.code_unavailable = parsed
-        else:
-            report.code = parsed
+    def _trace_line(self, text: str, line: Line, cursor: _Cursor) -> bool:
+        mark = _MARK.match(text)
+        while mark:
+            name = mark["name"].strip("<>")
+            leaves = mark["end"] or name in ("EOI", "EOE", "TASK")
+            cursor.stack = "task" if leaves else name
+            if mark["end"] and name == "TASK":
+                self.tailed = True
+            text = text[mark.end() :]
+            mark = _MARK.match(text)
+        if not text.strip():
+            return True
+        frame = symbols.parse_frame(text, line.number, cursor.stack)
+        if frame is None:
+            return False
+        if cursor.adopting:
+            cursor.adopting = cursor.adopt = False
+        if not cursor.user_block:
+            cursor.target.append(frame)
+            self.traced = True
+        return True
 
-    def _cpu(self, bare: str) -> bool:
+    def _begin_trace(self, bare: str, line: Line, cursor: _Cursor) -> None:
+        if cursor.target:
+            self._switch(cursor, "other")
+        elif not self.report.frames and not cursor.foreign and cursor.target is self.report.frames:
+            self.traced = True
+        cursor.in_trace = True
+        cursor.user_block = False
+        cursor.stack = "task"
+        rest = bare.split(":", 1)[1]
+        if rest.strip():
+            self._trace_line(rest, line, cursor)
+
+    def _section(self, bare: str, line: Line, cursor: _Cursor) -> bool:
+        found = sections.find(self.report.kind, bare)
+        if found is None:
+            if self.report.kind == "ubsan" and not self.report.release and not self.traced:
+                return self._ubsan_message(bare)
+            return False
+        section, match = found
+        if section.stack is not None:
+            name = section.stack.format(**match.groupdict())
+            main = section.first_is_main and not self.report.frames
+            self._switch(cursor, sections.MAIN if main else name)
+            cursor.foreign = section.foreign and not main
+            cursor.adopt = main
+            # "Call Trace:" comes only where dump_stack() prints; tracks are bare frames
+            cursor.in_trace = True
+            if not main and section.first_is_main:
+                return True
+        self._take(match, line, section.source)
+        return True
+
+    def _ubsan_message(self, bare: str) -> bool:
+        details = self.report.details
+        if "message" in details or bare.startswith(("=", "-")):
+            return False
+        details["message"] = bare[:200]
+        return True
+
+    # ---------------------------------------------------------------- CPU, RIP, code, registers
+
+    def _cpu(self, bare: str, cursor: _Cursor) -> bool:
         parsed = context.parse_cpu_line(bare)
         if parsed is None:
             return False
         report = self.report
-        if self.frozen and report.comm is not None and report.release is not None:
-            return True
+        if report.kind in _STALLS and not self.tailed and not report.frames:
+            # the stalled CPU's own dump after that of RCU's kthread
+            if cursor.foreign and "rcu" in "".join(report.other_stacks):
+                self._switch(cursor, sections.MAIN)
+                cursor.foreign = False
+            cursor.adopt = True
         if parsed.release is not None and report.release is None:
             report.release = parsed.release
             report.version = parsed.version
             report.taint = parsed.taint
-        if not self.frozen and report.kind != "hung-task":
+            report.pid = parsed.pid if report.pid is None and not cursor.foreign else report.pid
+        if not cursor.foreign and report.kind not in _OTHERS_TASK:
             report.cpu = parsed.cpu if report.cpu is None else report.cpu
             report.pid = parsed.pid if report.pid is None else report.pid
             report.uid = parsed.uid if report.uid is None else report.uid
             report.comm = parsed.comm if report.comm is None else report.comm
         return True
 
+    def _rip(self, bare: str, line: Line, cursor: _Cursor) -> bool:
+        report = self.report
+        at_end = False
+        if match := _RIP.match(bare):
+            self._machine("x86_64")
+            cs = int(match["cs"], 16)
+            # The low bits of the selector are the privilege level. Xen PV runs the kernel with
+            # e030, which the hypervisor made of its own selector e033 by clearing them.
+            if cs & 3 == 3:
+                cursor.user_block = cursor.user_code_due = True
+                return True
+        elif match := _RIP_END.match(bare) or _RIP_RSP.match(bare):
+            self._machine("x86_64")
+            at_end = self.tailed = True
+            if not cursor.foreign and "rsp" in match.groupdict():
+                self.report.registers.setdefault("rsp", int(match["rsp"], 16))
+        elif match := _EIP.match(bare):
+            self._machine("i386")
+            if match["cs"] and int(match["cs"], 16) & 3 == 3:
+                cursor.user_block = True
+                return True
+            at_end = " SS:ESP " in bare
+        elif bare.startswith("IP: "):
+            match = re.match(r"IP: (?P<rest>.*)", bare)
+        if match is None:
+            return False
+        if at_end:
+            cursor.in_trace = False
+        elif self.traced and cursor.in_trace and not (cursor.adopt and report.rip is None):
+            return True  # interrupted code in the middle of a trace: not the report's place
+        if self.traced and cursor.in_trace:
+            cursor.adopting = True
+        if cursor.foreign:
+            return True
+        symbol = symbols.parse_symbol(match["rest"], line.number)
+        if symbol is not None:
+            self._set_rip(symbol)
+        return True
+
+    def _machine(self, machine: str) -> None:
+        if self.report.machine in (None, "x86"):
+            self.report.machine = machine
+
+    def _set_rip(self, symbol: LogSymbol) -> None:
+        known = self.report.rip
+        if known is None or known.name is None or (known.offset is None and symbol.name):
+            self.report.rip = symbol
+        elif known.address is None and symbol.address is not None:
+            if symbol.name is None:
+                known.address = symbol.address
+            else:
+                self.report.rip = symbol
+        if symbol.address is not None:
+            self.report.registers.setdefault("rip", symbol.address)
+
+    def _code(self, rest: str, line: Line, cursor: _Cursor) -> None:
+        report = self.report
+        if cursor.foreign:
+            return
+        if cursor.user_code_due:
+            cursor.user_code_due = False
+            return
+        # Up to 4.17 the line is after the trace, later before it. One after the trace of a report
+        # without registers is of something that was interrupted.
+        if self.traced and not cursor.adopting and not report.registers_line:
+            return
+        if report.code is None and report.code_unavailable is None:
+            parsed = code.parse_code(rest, line.number)
+            if isinstance(parsed, str):
+                report.code_unavailable = parsed
+            else:
+                report.code = parsed
+
     def _page_fault(self, bare: str, line: Line) -> bool:
         report = self.report
         if match := _PF_WORDS.match(bare):
-            report.access = {"read access": "read", "write access": "write"}.get(
-                match["access"], "execute"
-            )
+            words = {"read access": "read", "write access": "write"}
+            report.access = words.get(match["access"], "execute")
             report.mode = match["mode"]
-            return True
-        if match := _PF_CODE.match(bare):
+        elif match := _PF_CODE.match(bare):
             report.error_code = int(match["code"], 16)
             report.error_code_line = line.number
             report.details["pf_reason"] = match["why"].strip()
-            return True
-        return bare.startswith("#PF error:")
+        return True
 
-    def _register_line(self, bare: str, line: Line) -> bool:
+    def _registers(self, bare: str, line: Line, cursor: _Cursor) -> bool:
         report = self.report
         if match := _CR2_LINE.match(bare):
-            self._candidate(int(match["value"], 16), "CR2 end", line)
-            self.in_trace = False
+            self._offer(int(match["value"], 16), "CR2 end", line)
+            self.tailed = True
+            cursor.in_trace = False
             return True
-        if match := _END_RSP.match(bare):
+        if match := _RSP_END.match(bare):
             report.registers.setdefault("rsp", int(match["value"], 16))
+            self.tailed = True
             return True
-        head = bare[:4]
-        machine = None
-        if head in (
-            "RSP:",
-            "RAX:",
-            "RDX:",
-            "RBP:",
-            "R10:",
-            "R13:",
-            "FS: ",
-            "CS: ",
-            "CR2:",
-            "DR0:",
-            "DR3:",
-            "PKRU",
-            "ORIG",
-        ):
-            machine = "x86_64"
-        elif head in ("EAX:", "ESI:", "DS: ", "CR0:", "ESP:"):
-            machine = "i386"
-        elif re.match(r"x\d{1,2} ?:|sp :|pstate:", bare):
-            machine = "arm64"
-        elif re.match(r"(?:r\d{1,2}|sp ) ?:", bare):
-            machine = "arm"
-        elif match := _ARM_PC.match(bare):
-            return self._arm_pc(match, bare, line)
+        if match := _ESR.match(bare):
+            self._machine("arm64")
+            report.error_code = int(match["value"], 16)
+            report.error_code_line = line.number
+            return True
+        machine = registers.machine_of(bare)
         if machine is None:
-            return False
-        if self.user_block or self.frozen:
+            return (match := _PC.match(bare)) is not None and self._pc(match, bare, line, cursor)
+        cursor.user_code_due = False
+        if cursor.user_block or cursor.foreign:
             return True
-        report.machine = report.machine or machine
-        values = registers.parse_registers(bare, report.machine)
-        if self.summary or (self.traced and report.registers_line):
-            if "cr2" in values:
-                self._candidate(values["cr2"], "CR2 summary", line)
+        if self.traced and cursor.in_trace and not cursor.adopting:
             return True
+        self._machine(machine)
+        if report.machine != machine:
+            return True
+        values = registers.parse_registers(bare, machine)
         report.registers_line = report.registers_line or line.number
         for name, value in values.items():
             report.registers.setdefault(name, value)
         if "cr2" in values:
-            self._candidate(values["cr2"], "CR2", line)
+            self._offer(values["cr2"], "CR2", line)
         return True
 
-    def _arm_pc(self, match: Match[str], bare: str, line: Line) -> bool:
+    def _pc(self, match: Match[str], bare: str, line: Line, cursor: _Cursor) -> bool:
+        """``pc : sym``, ``PC is at sym``, ``epc : sym``, ``NIP [addr] sym``."""
         report = self.report
-        symbol = symbols.parse_symbol(match["rest"], line.number)
-        if symbol is None:
-            return False
-        if "[<" in bare:
-            for name, value in registers.parse_registers(bare, "arm").items():
+        which = match["which"]
+        machine = {"epc": "riscv", "ra": "riscv", "NIP": "powerpc", "LR": "powerpc"}.get(which)
+        if machine is None:
+            machine = "arm" if which in ("PC is", "LR is") and report.machine != "arm64" else None
+        if machine:
+            self._machine(machine)
+        if cursor.foreign or (self.traced and cursor.in_trace):
+            return True
+        rest = match["rest"]
+        if report.machine in ("arm", "arm64", None) and "[<" in rest:
+            for name, value in registers.parse_bracketed(bare).items():
                 report.registers.setdefault(name, value)
-        if match["which"][:2].lower() == "pc" and (report.rip is None or not report.rip.name):
-            report.rip = symbol
-        elif match["which"][:2].lower() == "lr" and symbol.name:
-            report.details.setdefault("lr", match["rest"].strip())
-        if report.machine is None:
-            report.machine = "arm64" if "pc :" in bare and "[<" not in bare else None
+            return True
+        symbol = symbols.parse_symbol(re.sub(r"^\[([0-9a-f]+)\] ", r"[<\1>] ", rest), line.number)
+        if symbol is None:
+            return True
+        if which in ("pc", "epc", "PC is", "NIP"):
+            if which == "pc" and symbol.address is None:
+                self._machine("arm64")
+            if report.rip is None or report.rip.name is None:
+                report.rip = symbol
+        elif symbol.name:
+            report.details.setdefault("lr", rest.strip())
         return True
 
-    def _other(self, bare: str, line: Line) -> bool:
+    def _summary(self, bare: str, line: Line) -> bool:
+        """The block that newer kernels repeat after the end mark: known already, but for CR2."""
+        if bare.startswith("CR2:"):
+            value = registers.parse_registers(bare, "x86_64").get("cr2")
+            if value is not None:
+                self._offer(value, "CR2 summary", line)
+        if self.tentative and self.report.rip is None and (match := _RIP.match(bare)):
+            symbol = symbols.parse_symbol(match["rest"], line.number)
+            if symbol is not None and int(match["cs"], 16) & 3 == 0:
+                self._machine("x86_64")
+                self._set_rip(symbol)
+        if bare.startswith("Kernel Offset: 0x"):
+            self.report.details["kernel_offset"] = bare.split()[2]
+        return True
+
+    def _rest(self, text: str, bare: str, line: Line, cursor: _Cursor) -> bool:
         report = self.report
-        if bare.startswith(("PGD ", "*pde", "task: ", "Stack:", "Mem abort info:", "Data abort info:", "note: ",
-                            "Kernel Offset:", "Dumping ftrace", "Rebooting in", "------------[ cut here")):  # fmt: skip
-            if bare.startswith("Kernel Offset: 0x"):
-                report.details["kernel_offset"] = bare.split()[2]
+        if bare.startswith("Kernel Offset: 0x"):
+            report.details["kernel_offset"] = bare.split()[2]
             return True
-        if _TAINT_WORDS.match(bare):
+        if sections.PADDING.match(bare) or sections.HEX_ROW.match(text):
             return True
-        if match := _ESR.match(bare):
-            report.machine = report.machine or "arm64"
-            report.error_code = int(match["value"], 16)
-            report.error_code_line = line.number
-            return True
-        if match := _NMI_CPU.match(bare):
-            if report.frames:
-                self.begin_other("cpu " + match["cpu"])
-            return True
+        if report.kind in _STALLS or report.kind in _OTHERS_TASK:
+            if match := _TAINT_LINE.match(bare):
+                if report.release is None:
+                    report.release = match["release"]
+                    report.version = match["version"]
+                    letters = match["taint"]
+                    report.taint = context.taint_letters(letters) if letters else ""
+                return True
+            if match := _STATE_LINE.match(bare):
+                if report.kind == "rcu-stall" and not report.frames and not cursor.foreign:
+                    cursor.adopt = True
+                    report.comm = report.comm or match["comm"] or match["old"]
+                return True
+        if not self.traced and report.kind == "warning":
+            return self._warning_message(bare)
         return False
+
+    def _warning_message(self, bare: str) -> bool:
+        """Before 4.15 WARN's text stands after its header, later before it."""
+        if "message" in self.report.details or self.report.release is not None:
+            return False
+        if self.report.modules_line or bare.startswith(("-", "=")):
+            return False
+        self.report.details["message"] = bare[:300]
+        return True
 
     # ---------------------------------------------------------------- end
 
     def finish(self) -> Report:
         """Closes the report: settles what depends on the whole of it."""
         report = self.report
+        if report.machine == "x86":
+            report.machine = None if report.registers_line == 0 and report.rip is None else "x86_64"
         if report.modules_line:
-            text = " ".join(self._modules_text)
-            report.modules, report.last_unloaded = context.parse_modules(text)
-            self._modules_text = []
+            report.modules, report.last_unloaded = context.parse_modules(
+                " ".join(self._modules.parts)
+            )
+        report.other_stacks = {name: stack for name, stack in report.other_stacks.items() if stack}
         report.context = report.context or self._context()
-        self._refine_fault()
+        self._refine_kind()
         return report
 
     def _context(self) -> Optional[str]:
-        first = self.report.frames[0] if self.report.frames else None
-        if first is None:
+        frames = self.report.frames
+        if not frames:
             return None
-        if first.stack == "NMI":
-            return "nmi"
-        if first.stack == "SOFTIRQ":
-            return "softirq"
-        if first.stack == "IRQ":
-            names = {
-                frame.name
-                for frame in self.report.frames
-                if frame.stack == "IRQ" and frame.reliable
-            }
-            soft = names & {
-                "__do_softirq",
-                "handle_softirqs",
-                "do_softirq",
-                "__softirqentry_text_start",
-            }
-            return "softirq" if soft else "hardirq"
+        stack = frames[0].stack
+        if stack in ("NMI", "SOFTIRQ"):
+            return stack.lower()
+        if stack in ("IRQ", "HARDIRQ"):
+            names = {frame.name for frame in frames if frame.stack == stack and frame.reliable}
+            return "softirq" if names & _SOFTIRQ_FRAMES else "hardirq"
         return "process"
 
-    def _refine_fault(self) -> None:
+    def _refine_kind(self) -> None:
+        """What several lines together say."""
         report = self.report
-        if report.kind != "bad-pointer" or report.trap != "#PF":
-            return
-        if (
-            report.details.get("pf_reason", "").startswith("permissions violation")
-            and report.addresses
-        ):
-            address = report.addresses[0].value
-            if address < 1 << 47:
-                report.kind = "user-memory-access"
-            elif report.access == "write":
-                report.kind = "write-to-read-only"
-            elif report.access == "execute":
-                report.kind = "nx-exec"
+        if report.kind == "bad-pointer" and report.trap == "#PF" and report.addresses:
+            if report.details.get("pf_reason", "").startswith("permissions violation"):
+                if report.addresses[0].value < 1 << 47:
+                    report.kind = "user-memory-access"
+                elif report.access == "write":
+                    report.kind = "write-to-read-only"
+                elif report.access == "execute":
+                    report.kind = "nx-exec"
+        elif report.kind == "bug" and report.bug_file == "mm/slub.c" and report.rip is not None:
+            # BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (mm/slub.c: set_freepointer)
+            # is the only BUG in these two.
+            if report.rip.name in ("set_freepointer", "__slab_free"):
+                report.kind = "double-free"

@@ -1,32 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Symbols as the kernel prints them (lib/vsprintf.c: %pS, %pB) and the stack frames made of them."""
+"""Symbols as the kernel prints them (lib/vsprintf.c: %pS, %pB) and the stack frames of them.
+
+Besides the kernel's own forms, the two forms of a log that was symbolised before: decode_stacktrace
+(``sym (file:line) module``) and syzbot (``sym+0x1/0x2 file:line [inline]``).
+"""
 
 from __future__ import annotations
 
 import re
+from re import Match
 from typing import Optional
 
 from crashext.engine.report import LogFrame, LogSymbol
 
-#: ``sym+0xoff/0xsize [module build-id]``, a bare ``0xaddr``, or the two ways printk shows NULL.
-#: In braces and parentheses after the module: build id (CONFIG_STACKTRACE_BUILD_ID), taint letters.
+# Rust's mangled names and LLVM's suffixes stay within \w and "."; "$" is from hand-written asm.
+_NAME = r"[A-Za-z_.$][\w.$]*"
+# After a module's name: its taint letters, the build id (CONFIG_STACKTRACE_BUILD_ID).
+_MODULE = r"\[(?P<module>[\w-]+)(?:\([A-Z+-]*\))?(?: [0-9a-f]{16,64})?\]"
+_FILE = r"(?P<file>[^\s():\[\]]+):(?P<line>\d+)"
+#: ``sym+0xoff/0xsize [module]``, ``0xaddr`` or printk's ``(null)``.
 _SYMBOL = (
-    r"(?:(?P<name>[A-Za-z_.$][\w.$:]*)\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)"
+    rf"(?:(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
     r"|(?P<raw>0x[0-9a-f]{1,16})|(?P<null>\(null\)))"
-    r"(?: \[(?P<module>[\w-]+)(?:\([A-Z+-]*\))?(?: [0-9a-f]{16,64})?\]| [0-9a-f]{16,64})?"
+    rf"(?: {_MODULE}| [0-9a-f]{{16,64}}(?= |$))?(?: {_FILE})?"
 )
-_BRACKETED_ADDRESS = r"\[<\s*(?P<address>[0-9a-f]{8,16}|\(null\))>\]"
+_DECODED = (
+    rf"(?P<name>{_NAME}) \({_FILE}[^()]*(?:\([^()]*\)[^()]*)*\)"
+    r"(?: \[?(?P<module>[a-zA-Z][\w-]*)\]?)?"
+)
+_ADDRESS = r"\[<\s*(?P<address>[0-9a-f]{8,16}|\(null\))>\]"
 
-_ANY = re.compile(rf"\s*(?:{_BRACKETED_ADDRESS}\s+)?{_SYMBOL}")
-_FRAME = re.compile(
-    rf"\s*(?:{_BRACKETED_ADDRESS}\s+)?(?P<unreliable>\? )?{_SYMBOL}(?: \([A-Z]+\))?\s*$"
+_ANY = re.compile(rf"\s*(?:{_ADDRESS}\s+)?{_SYMBOL}")
+_ANY_DECODED = re.compile(rf"\s*{_DECODED}")
+# " (P)" and alike at the end: arm64's source of a frame (stack_trace_print, since 6.13).
+_END = r"(?: \([A-Z]{1,4}\))?(?P<inline> \[inline\])?\s*$"
+_FRAME = re.compile(rf"\s*(?:{_ADDRESS}\s+)?(?P<unreliable>\? )?\s*{_SYMBOL}{_END}")
+_FRAME_DECODED = re.compile(rf"\s*(?P<unreliable>\? )?{_DECODED}{_END}")
+_FRAME_INLINE = re.compile(
+    rf"\s*(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])\s*$"
 )
-# arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20"
-_ARM_FRAME = re.compile(
-    r"\s*(?:\[<[0-9a-f]{8}>\] )?\(?(?P<inner>[\w.$]+)(?:\+0x(?P<inner_offset>[0-9a-f]+)/0x(?P<inner_size>[0-9a-f]+))?"
-    r"(?: \[(?P<inner_module>[\w-]+)\])?\)? from (?:\[<(?P<address>[0-9a-f]{8})>\] )?"
-    r"\(?(?P<name>[\w.$]+)\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)"
-    r"(?: \[(?P<module>[\w-]+)\])?\)?\s*$"
+# arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20".
+# powerpc: "[c00000003ffe3c50] [c0000000009d1b70] foo+0x90/0xc0 (unreliable)".
+_FRAME_ARM = re.compile(
+    rf"\s*(?:\[<[0-9a-f]{{8}}>\] )?\(?{_NAME}(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?(?: \[[\w-]+\])?\)? from "
+    r"(?:\[<(?P<address>[0-9a-f]{8})>\] )?"
+    rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)(?: {_MODULE})?\)?\s*$"
+)
+_FRAME_POWERPC = re.compile(
+    r"\s*\[[0-9a-f]{8,16}\] \[(?P<address>[0-9a-f]{8,16})\] "
+    rf"(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)"
+    rf"(?: {_MODULE})?(?P<unreliable> \(unreliable\))?\s*$"
 )
 
 
@@ -36,51 +59,55 @@ def _hex(text: Optional[str]) -> Optional[int]:
     return 0 if text == "(null)" else int(text, 16)
 
 
-def parse_symbol(text: str, line_no: int) -> Optional[LogSymbol]:
-    """The symbol at the start of ``text``, with the address where the line has one."""
-    match = _ANY.match(text)
-    if match is None:
-        return None
-    address = _hex(match["address"])
+def _decimal(text: Optional[str]) -> Optional[int]:
+    # More digits than any source file has lines is damage, not a line number.
+    return int(text) if text is not None and len(text) < 9 else None
+
+
+def _symbol(match: Match[str], line_no: int) -> LogSymbol:
+    groups = match.groupdict()
+    address = _hex(groups.get("address"))
     if address is None:
-        address = _hex(match["raw"] or match["null"])
+        address = _hex(groups.get("raw") or groups.get("null"))
     return LogSymbol(
-        name=match["name"],
-        offset=_hex(match["offset"]),
-        size=_hex(match["size"]),
-        module=match["module"],
+        name=groups["name"],
+        offset=_hex(groups.get("offset")),
+        size=_hex(groups.get("size")),
+        module=groups.get("module"),
         address=address,
         line_no=line_no,
+        file=groups.get("file"),
+        line=_decimal(groups.get("line")),
     )
 
 
+def parse_symbol(text: str, line_no: int) -> Optional[LogSymbol]:
+    """The symbol at the start of ``text``, with the address where the line has one."""
+    match = _ANY.match(text) or _ANY_DECODED.match(text)
+    return None if match is None else _symbol(match, line_no)
+
+
 def parse_frame(text: str, line_no: int, stack: str) -> Optional[LogFrame]:
-    """A whole line that is one stack frame, in either style; None for any other line."""
+    """A whole line that is one stack frame, in any style; None for any other line."""
     match = _FRAME.match(text)
     if match is None:
-        if " from " in text and (match := _ARM_FRAME.match(text)):
-            return LogFrame(
-                name=match["name"],
-                offset=_hex(match["offset"]),
-                size=_hex(match["size"]),
-                module=match["module"],
-                address=_hex(match["address"]),
-                line_no=line_no,
-                stack=stack,
-            )
+        if " from " in text:
+            match = _FRAME_ARM.match(text)
+        elif "] [" in text:
+            match = _FRAME_POWERPC.match(text)
+        elif "(" in text:
+            match = _FRAME_DECODED.match(text)
+        elif text.rstrip().endswith(" [inline]"):
+            match = _FRAME_INLINE.match(text)
+        if match is None:
+            return None
+    groups = match.groupdict()
+    if groups["name"] is None and groups.get("null") and not groups.get("address"):
         return None
-    if match["null"] and not match["address"]:
-        return None
-    address = _hex(match["address"])
-    if address is None:
-        address = _hex(match["raw"])
+    symbol = _symbol(match, line_no)
     return LogFrame(
-        name=match["name"],
-        offset=_hex(match["offset"]),
-        size=_hex(match["size"]),
-        module=match["module"],
-        address=address,
-        line_no=line_no,
-        reliable=match["unreliable"] is None,
+        **vars(symbol),
+        reliable=groups.get("unreliable") is None,
         stack=stack,
+        inlined=groups.get("inline") is not None,
     )
