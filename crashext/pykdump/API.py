@@ -8,6 +8,8 @@ this module has no ``__all__``.
 
 from __future__ import annotations
 
+import atexit
+import importlib
 import os
 import os.path
 import pprint
@@ -19,11 +21,13 @@ import sys
 import time
 import traceback
 from collections import defaultdict
+from optparse import Option, OptionParser
 from typing import Any, Optional
 
 import crashext.pykdump as pykdump
 from crashext.pykdump import Generic as gen
 from crashext.pykdump import options as _options
+from crashext.pykdump import wrapcrash
 from crashext.pykdump.cmodule import crash
 from crashext.pykdump.commands import (
     exec_command,

@@ -191,20 +191,20 @@ _memoized: dict[tuple[Any, ...], Any] = {}
 def memoize_cond(condition: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Caches results by positional arguments until one of the CU_… conditions purges them.
 
-    ``MEMOIZE=False`` in a call passes the cache by.
+    ``MEMOIZE=False`` in a call passes the cache by; the function's attribute ``__memoize`` tells
+    during a call which it is, for functions that it calls in turn.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def cached(*args: Any, MEMOIZE: bool = True, **kwargs: Any) -> Any:
+            cached.__dict__["__memoize"] = MEMOIZE
             if not MEMOIZE or (condition & CU_LIVE and livedump):
                 return function(*args, **kwargs)
             key = (condition, function, args, tuple(sorted(kwargs.items())))
-            try:
-                return _memoized[key]
-            except KeyError:
-                value = _memoized[key] = function(*args, **kwargs)
-                return value
+            if key not in _memoized:
+                _memoized[key] = function(*args, **kwargs)
+            return _memoized[key]
 
         return cached
 
@@ -231,11 +231,9 @@ def memoize_typeinfo(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def cached(*args: Any) -> Any:
         key = (args[0], function, args[1:])
-        try:
-            return _typeinfo[key]
-        except KeyError:
-            value = _typeinfo[key] = function(*args)
-            return value
+        if key not in _typeinfo:
+            _typeinfo[key] = function(*args)
+        return _typeinfo[key]
 
     return cached
 
