@@ -98,7 +98,11 @@ def _access_sentence(explanation: Explanation) -> str:
     preposition = _PREPOSITIONS.get(access.type or "", "at")
     if access.address is None:
         return f"{where} {verb} {size}{preposition} an address that the evidence does not tell"
-    return f"{where} {verb} {size}{preposition} address 0x{access.address:x}{_meaning(explanation)}"
+    source = f"{access.source} at " if access.source else ""
+    return (
+        f"{where} {verb} {size}{preposition} {source}address 0x{access.address:x}"
+        f"{_meaning(explanation)}"
+    )
 
 
 def _meaning(explanation: Explanation) -> str:
