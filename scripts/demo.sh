@@ -33,19 +33,15 @@ run "$bin/crashext" explain "$dump/vmcore-dmesg.txt"
 
 say "way 2: drgn, with a script"
 run "$bin/drgn" -q -c "$dump/vmcore" -s "$dump/vmlinux" -s "$dump/$module.ko" \
-    drgn_scripts/explain.py --source-dir "$dump"
+    drgn_scripts/explain.py
 
 say "way 3: crash, with the extension"
-crash=$("$bin/crashext" lab crash "$dump")
-printf '    $ %s vmlinux vmcore\n' "$crash"
-printf '    crash> extend %s\n    crash> explain\n\n' "$PWD/crashext.so"
-# Word splitting is wanted: an unpacked crash is its loader, an option and a path.
-# shellcheck disable=SC2086
-printf 'extend %s\nexplain -S %s --source-dir %s\nquit\n' "$PWD/crashext.so" "$dump" "$dump" |
-    $crash -s "$dump/vmlinux" "$dump/vmcore"
+printf '    $ crash vmlinux vmcore\n    crash> extend %s\n    crash> explain\n\n' "$PWD/crashext.so"
+printf 'extend %s\nexplain --source-dir %s\nquit\n' "$PWD/crashext.so" "$dump/src" |
+    crash -s "$dump/vmlinux" "$dump/vmcore"
 
 say "way 4: the shell, on the vmcore"
-run "$bin/crashext" explain "$dump/vmcore" --source-dir "$dump"
+run "$bin/crashext" explain "$dump/vmcore"
 
 say "yours to look at"
 cat <<END
@@ -55,7 +51,7 @@ cat <<END
     open it by hand:
       $bin/crashext explain -v $dump/vmcore
       $bin/drgn -c $dump/vmcore -s $dump/vmlinux -s $dump/$module.ko     then %explain, %mods …
-      $crash $dump/vmlinux $dump/vmcore
+      crash $dump/vmlinux $dump/vmcore
           crash> extend $PWD/crashext.so
           crash> explain
 END

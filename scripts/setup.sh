@@ -53,4 +53,4 @@ if ! [ -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv"
 fi
 say "installing crashext and its tools into $venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check -e '.[dev]'
+"$venv/bin/pip" install -qq --disable-pip-version-check -e '.[dev]'
