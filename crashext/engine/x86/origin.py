@@ -22,6 +22,8 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _LOADS = {"mov", "movabs", "movzx", "movsx", "movsxd"}
 _ARITHMETIC = {"add", "sub", "and", "or", "xor", "shl", "shr", "sar", "inc", "dec", "neg", "not"}
 _MAX_STEPS = 8
+#: Not followed further: the stack pointer changes all the time, and what matters is that it is one.
+_FRAME = ("rsp", "esp")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Origin:
     """Where a register's value came from.
 
     ``kind``: "memory" (loaded; ``memory`` is the operand, ``memory_address`` its address where the
-    registers still tell), "argument" (``argument`` counts from 1), "return-value" (of the call at
+    registers still tell, ``base`` the origin of the operand's base register), "stack" (an address
+    in the stack frame), "argument" (``argument`` counts from 1), "return-value" (of the call at
     ``call_address`` to ``call_target``), "constant" (``constant``), "computed", "caller" (a
     register that the function had from its caller), "unknown".
     """
@@ -49,6 +52,7 @@ class Origin:
     steps: list[Step] = field(default_factory=list)
     memory: Optional[Memory] = None
     memory_address: Optional[int] = None
+    base: Optional[Origin] = None
     argument: Optional[int] = None
     call_address: Optional[int] = None
     call_target: Optional[int] = None
@@ -85,16 +89,24 @@ def _is_fentry(run: list[Decoded], index: int) -> bool:
     return index == 0 or (index == 1 and run[0].mnemonic in ("endbr64", "endbr32"))
 
 
-def _joins(run: list[Decoded], after: list[Decoded], low: int, high: int) -> bool:
-    """Whether a visible jump lands behind ``low`` and not behind ``high``."""
+def _joins(origin: Origin, code: list[Decoded], low: int, high: int) -> bool:
+    """Whether a visible jump lands between ``low`` and ``high`` and skips what set the register.
+
+    A forward jump does when an instruction that took part lies between it and its target; a jump
+    back from behind the fault does, because the code behind may set the register anew.
+    """
+    defined = [step.address for step in origin.steps]
+    if origin.call_address is not None:
+        defined.append(origin.call_address)
     return any(
-        insn.target is not None and insn.flow in ("jump", "branch") and low < insn.target <= high
-        for insn in (*run, *after)
+        insn.target is not None
+        and insn.flow in ("jump", "branch")
+        and low < insn.target <= high
+        and (
+            insn.address > high or any(insn.address < address < insn.target for address in defined)
+        )
+        for insn in code
     )
-
-
-def _same(register: str, written: str) -> bool:
-    return register == written
 
 
 def trace(
@@ -105,12 +117,14 @@ def trace(
     from_function_start: bool = False,
     after: Optional[list[Decoded]] = None,
     fault: Optional[Decoded] = None,
+    depth: int = 3,
 ) -> Origin:
     """Follow ``register`` (64-bit name) back through ``run``, the instructions before the fault.
 
     ``from_function_start``: ``run`` begins at the function's entry, so an argument register that
     nothing wrote holds the argument. ``registers`` (at the fault) turn a load into an address.
-    ``after`` and ``fault`` are only searched for jumps back into ``run``.
+    ``after`` and ``fault`` are only searched for jumps back into ``run``. ``depth``: how many
+    loads to follow, so that ``a->b->c`` leads to ``a``.
     """
     origin = Origin(register=register, kind="unknown", text="")
     entry = from_function_start or is_function_start(run)
@@ -120,6 +134,8 @@ def trace(
     low = run[0].address - 1 if run else 0
     while index >= 0 and len(origin.steps) < _MAX_STEPS:
         insn = run[index]
+        if current in _FRAME:
+            break
         if insn.flow in ("jump", "return", "indirect jump", "exception"):
             origin.text = (
                 f"the code before 0x{insn.end:x} does not fall through ({insn.text}): "
@@ -127,7 +143,10 @@ def trace(
             )
             low = insn.address
             break
-        if insn.flow in ("call", "indirect call") and not (entry and _is_fentry(run, index)):
+        if insn.flow in ("call", "indirect call") and not (
+            # What a call leaves in rax is its result; before a function's first one it is nothing.
+            entry and current != "rax" and _is_fentry(run, index)
+        ):
             if current in CALLER_SAVED:
                 _from_call(origin, current, insn)
                 low = insn.address
@@ -144,16 +163,31 @@ def trace(
                 follow = _definition(origin, current, insn, run[index + 1 :], registers)
                 low = insn.address
                 if follow is None:
+                    _follow_base(origin, run[:index], entry, depth)
                     break
                 current = follow
         index -= 1
-    else:
+    if current in _FRAME:
+        origin.kind = "stack"
+        origin.text = _chain(origin, f"%{current} points into the function's stack frame")
+    elif not origin.text:
         _at_the_edge(origin, current, entry, bool(run))
-    others = [*run, *((fault,) if fault is not None else ()), *(after or [])]
-    if origin.kind != "unknown" and _joins(others, [], low, high):
+    code = [*run, *(after or [])]
+    if origin.kind != "unknown" and _joins(origin, code, low, high):
         origin.straight = False
         origin.text += "; a jump joins in between, so another path is possible"
     return origin
+
+
+def _follow_base(origin: Origin, run: list[Decoded], entry: bool, depth: int) -> None:
+    """Where the pointer came from through which the value was loaded."""
+    memory = origin.memory
+    if memory is None or depth <= 1 or memory.base is None or memory.base in _FRAME:
+        return
+    base = trace(memory.base, run, from_function_start=entry, depth=depth - 1)
+    if base.kind != "unknown":
+        origin.base = base
+        origin.text += f"; {base.text}"
 
 
 def _at_the_edge(origin: Origin, current: str, entry: bool, seen: bool) -> None:
@@ -172,8 +206,7 @@ def _at_the_edge(origin: Origin, current: str, entry: bool, seen: bool) -> None:
         origin.text = f"no code before RIP is known: where %{current} was set cannot be seen"
     else:
         origin.text = f"the code shown does not reach back to where %{current} was set"
-    if origin.steps and origin.kind != "unknown":
-        origin.text = _chain(origin, origin.text)
+    origin.text = _chain(origin, origin.text)
 
 
 def _chain(origin: Origin, end: str) -> str:
@@ -232,6 +265,8 @@ def _definition(
         source = insn.operand_registers[1]
         if source:
             full = _full_name(source)
+            if full == current:  # movslq %esi,%rsi: the same value, widened
+                return current
             origin.steps.append(Step(insn.address, insn.text, f"%{current} is a copy of %{full}"))
             return full
         if insn.immediate is not None:
