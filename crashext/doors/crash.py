@@ -15,7 +15,7 @@ import shutil
 import sys
 import textwrap
 import traceback
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
 import _crashext
 import crash
@@ -25,9 +25,6 @@ from crashext.commands.base import Command, Context, HelpRequested
 from crashext.doors import no_readline
 from crashext.errors import CrashextError
 from crashext.targets.crash_files import opened
-
-if TYPE_CHECKING:
-    from crashext.targets.base import Target
 
 
 class CrashOutput(io.TextIOBase):
@@ -59,16 +56,13 @@ def wants_color() -> bool:
     return _crashext.output_is_tty()
 
 
-@functools.cache
-def target() -> Target:
-    """The open dump; made once a session."""
-    from crashext.targets.crash import open_target
-
-    return open_target()
-
-
 def context() -> Context:
     width = shutil.get_terminal_size((100, 24)).columns
+    from crashext.targets.crash import open_target
+
+    # One target a command: it sees the module files that "mod -s" has loaded since the last one,
+    # and the directories given to one command are not those of the next.
+    target = functools.cache(open_target)
     return Context(sys.stdout, target, wants_color(), min(width, 120), "crash")
 
 

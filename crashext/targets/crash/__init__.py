@@ -3,9 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Optional
+import os
+import sys
+from typing import TYPE_CHECKING, Optional
 
+from crashext.errors import CrashextError
+from crashext.targets.crash import names
 from crashext.targets.crash.target import CrashTarget
+
+if TYPE_CHECKING:
+    import drgn
 
 __all__ = ["CrashTarget", "open_target"]
 
@@ -18,23 +25,35 @@ def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
     """
     try:
         from crashext.targets.crash.deep import DeepCrashTarget
+        from crashext.targets.drgn.target import DrgnTarget
         from crashext.targets.drgn_over_crash import program
     except ImportError as error:
         return CrashTarget(source_dirs, _why(error))
-    from crashext.targets.drgn import DrgnTarget
-
     try:
         prog = program()
-    except Exception as error:
+    except CrashextError as error:
         return CrashTarget(source_dirs, f"drgn cannot open this session: {error}")
-    target = CrashTarget(source_dirs)
-    deep = DrgnTarget(prog, registers=target.saved_registers())
-    return DeepCrashTarget(deep, source_dirs)
+    _give_files(prog)
+    deep = DrgnTarget(prog, registers=CrashTarget().saved_registers(), source_dirs=source_dirs)
+    return DeepCrashTarget(deep)
+
+
+def _give_files(prog: drgn.Program) -> None:
+    """The files that crash has open, and what lies beside them, for drgn to look in."""
+    from crashext.targets.crash_files import opened
+    from crashext.targets.drgn.files import DebugFileFinder
+    from crashext.targets.drgn_over_crash import module_files
+
+    finder = DebugFileFinder.of(prog)
+    if opened().dump is not None:
+        prog.cache["crashext.path"] = opened().dump
+    places = [os.path.dirname(path) for path in opened().kernels]
+    for path in [*module_files(str(names.exec_crash_command("mod"))), *places]:
+        if path not in finder.symbols:
+            finder.symbols.append(path)
 
 
 def _why(error: ImportError) -> str:
-    import sys
-
     if error.name in ("drgn", "_drgn"):
         return f"pip install drgn for {sys.executable or 'the Python inside crash'}"
     return str(error)

@@ -28,12 +28,11 @@ from crashext.targets.drgn import DrgnTarget
 class DeepCrashTarget(CrashTarget):
     """:param deep: a drgn target whose program reads crash's memory."""
 
-    def __init__(self, deep: DrgnTarget, source_dirs: Optional[list[str]] = None) -> None:
-        super().__init__(source_dirs)
+    def __init__(self, deep: DrgnTarget) -> None:
+        super().__init__()
         self.deep = deep
-        # One list: a command that adds a directory to the target adds it for both.
-        deep.source_dirs, deep.module_dirs = self.source_dirs, self.module_dirs
-        deep._sources = self._sources
+        # Its lists: a directory that a command adds is looked in when drgn answers.
+        self.source_dirs, self.module_dirs = deep.source_dirs, deep.module_dirs
 
     def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
         try:
@@ -82,10 +81,7 @@ class DeepCrashTarget(CrashTarget):
         return self.deep.source(address, is_return_address)
 
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
-        try:
-            return self.deep.source_text(file, line, context)
-        except Unknown:
-            return super().source_text(file, line, context)
+        return self.deep.source_text(file, line, context)
 
     def modules(self) -> list[Module]:
         return self.deep.modules()
