@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from crashext.engine.elf import Elf, ElfError, read_elf
+from crashext.engine.elf import Buffer, Elf, ElfError, read_elf
 from crashext.errors import Unknown
 
 #: Where distributions put debug files (GDB manual, "Debugging Information in Separate Files").
@@ -50,22 +50,17 @@ def read_file(path: str) -> DebugFile:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise Unknown(f"{path} is empty")
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                view = memoryview(data)
-                elf = read_elf_bytes(path, view)
-                try:
-                    return _describe(path, elf)
-                finally:
-                    elf.data.release()
-                    view.release()
+            # The mapping is closed when the last view of it goes, at the end of this function.
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            return _describe(path, read_elf_bytes(path, data))
     except OSError as error:
         raise Unknown(f"{path}: {error.strerror or error}") from None
 
 
-def read_elf_bytes(path: str, data: object) -> Elf:
+def read_elf_bytes(path: str, data: Buffer) -> Elf:
     """:func:`read_elf` with the path in its error."""
     try:
-        return read_elf(data)  # type: ignore[arg-type]
+        return read_elf(data)
     except ElfError as error:
         raise Unknown(f"{path}: {error}") from None
 
