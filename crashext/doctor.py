@@ -75,7 +75,7 @@ def _pid_numbers_is_flexible(prog: drgn.Program) -> bool:
 
 def _has_maple_tree(prog: drgn.Program) -> bool:
     try:
-        return prog.type("struct mm_struct").has_member("mm_mt")
+        return bool(prog.type("struct mm_struct").has_member("mm_mt"))
     except LookupError:
         return False
 
