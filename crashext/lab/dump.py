@@ -44,6 +44,14 @@ def take_elf(guest: Guest, vmcore: Path) -> None:
             raise CrashextError(f"cannot dump to {vmcore}: {error}") from error
         vmcore.chmod(0o644)  # QEMU makes it 0400
         elfcore.mend(vmcore)
+        _dig_holes(vmcore)
+
+
+def _dig_holes(vmcore: Path) -> None:
+    """Most of a small guest's memory is zero: that need not lie on the disk."""
+    fallocate = shutil.which("fallocate")
+    if fallocate is not None:  # and where the file system cannot do it, nothing is lost
+        subprocess.run([fallocate, "--dig-holes", str(vmcore)], capture_output=True, check=False)
 
 
 def makedumpfile(cache: Cache) -> tools.Tool:

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Crashes that were made before: the same module, kernel, fault and format is not made twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from crashext.lab.cache import Cache, no_space_named
+from crashext.lab.kernels import Kernel
+from crashext.lab.run import RECORD, Request, guest_file, run
+from crashext.lab.truth import Truth
+
+#: Raised when what the lab puts into an output directory changes.
+_GENERATION = 3
+
+
+@dataclass(frozen=True)
+class Dump:
+    """One crash in the store, with its truth."""
+
+    out: Path
+    vmcore: Path
+    dmesg: Path
+    vmlinux: Path
+    module: Path  # the .ko of the very build
+    source: Path  # directory of the sources the .ko was built from
+    truth: Truth
+
+    @property
+    def symbols(self) -> list[Path]:
+        """The files with debug information."""
+        return [self.vmlinux, self.module]
+
+
+def _sources(directory: Path) -> Iterator[Path]:
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and path.suffix in (".c", ".h", ".json", ".S", "") and (
+            not path.name.endswith(".mod.c") and not path.name.startswith(".")
+        ):  # fmt: skip
+            yield path
+
+
+def key(module: Path, kernel: Kernel, request: Request) -> str:
+    """A digest of all that a crash depends on: the sources, the kernel, the guest's programs."""
+    digest = hashlib.sha256()
+    for path in _sources(module):
+        digest.update(f"{path.relative_to(module)}\0".encode())
+        digest.update(path.read_bytes())
+    for name in ("init", "capture"):
+        digest.update(guest_file(name))
+    parts = (kernel.release, kernel.version, kernel.arch, request.fault, request.dump,
+             " ".join(request.boot), request.memory, _GENERATION)  # fmt: skip
+    digest.update(json.dumps(parts).encode())
+    return digest.hexdigest()[:16]
+
+
+def load(out: Path) -> Dump:
+    """A crash by its directory. Raises FileNotFoundError where it is not whole."""
+    record: dict[str, Any] = json.loads((out / RECORD).read_text())
+    truth = Truth(**json.loads((out / "truth.json").read_text()))
+    name = record["module"]
+    return Dump(out, out / "vmcore", out / "vmcore-dmesg.txt", out / "vmlinux",
+                out / f"{name}.ko", out / "src", truth)  # fmt: skip
+
+
+class Store:
+    """The crashes below ``dumps`` in the cache."""
+
+    def __init__(self, cache: Optional[Cache] = None) -> None:
+        self._cache = Cache() if cache is None else cache
+
+    def get(
+        self, module: Path, fault: str, kernel: Kernel, dump: str = "elf",
+        boot: tuple[str, ...] = (),
+    ) -> Dump:  # fmt: skip
+        """A crash, from the store or made now. Several processes may ask for the same at once.
+
+        Raises CrashextError as :func:`crashext.lab.run.run` does.
+        """
+        name = f"{kernel.release}-{fault}-{dump}"
+        directory = self._cache.path("dumps")
+        with self._cache.lock(f"dump-{name}"), no_space_named(directory):
+            wanted = key(module, kernel, Request(module, fault, directory, dump, boot))
+            out = directory / f"{name}-{wanted}"
+            try:
+                return load(out)
+            except FileNotFoundError:
+                pass
+            directory.mkdir(parents=True, exist_ok=True)
+            for old in directory.glob(f"{name}-{'?' * len(wanted)}"):
+                shutil.rmtree(old)  # of another build, or not whole
+            run(Request(module, fault, out, dump, boot), kernel, self._cache)
+            return load(out)
