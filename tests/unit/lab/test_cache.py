@@ -36,10 +36,13 @@ def test_finished_entry_is_whole(entry: Path) -> None:
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
 def test_interrupted_entry_leaves_nothing(tmp_path: Path, stop: type[BaseException]) -> None:
-    making = Cache(tmp_path).making(tmp_path / "d" / "k")
-    (making.__enter__() / "file").write_bytes(b"12345")
+    def body() -> None:
+        with Cache(tmp_path).making(tmp_path / "d" / "k") as partial:
+            (partial / "file").write_bytes(b"12345")
+            raise stop
+
     with pytest.raises(stop):
-        making.__exit__(stop, stop(), None)
+        body()
     assert list((tmp_path / "d").iterdir()) == []
 
 
