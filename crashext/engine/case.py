@@ -62,6 +62,19 @@ class Case:
             return self.frame.registers
         return self.report.registers if self.report is not None else {}
 
+    def ask_crash(self, key: str, question: Callable[[], T]) -> Optional[T]:
+        """As :meth:`ask`, for what memory still shows only if the kernel stopped at the crash.
+
+        After a report that was not fatal the kernel went on: its stacks are of something else.
+        """
+        if self.report is not None and not self.report.fatal:
+            if self.target.name != "log":
+                self.reasons.setdefault(
+                    key, "the kernel went on after this report: memory no longer shows it"
+                )
+                return None
+        return self.ask(key, question)
+
     @property
     def in_kernel(self) -> bool:
         return not (self.report is not None and self.report.mode == "user")

@@ -177,7 +177,7 @@ def analyse(case: Case) -> None:
         case.analysis = insn.analyse(
             window[0] if window else None,
             window[1] if window else 0,
-            address if address is not None else (rip.offset or 0) if rip is not None else 0,
+            address if address is not None else _offset_for_address(rip, code, trap),
             registers,
             code if trap == "#PF" else None,
             reported[0] if reported else None,
@@ -191,6 +191,18 @@ def analyse(case: Case) -> None:
     if trap in ("#PF", "#GP", "#SS", "#DF", "#AC") or reported is not None:
         _access(case, reported, code if trap == "#PF" else None)
         _fault_address(case, reported)
+
+
+def _offset_for_address(
+    rip: Optional[Rip], code: Optional[int], trap: Optional[str]
+) -> Optional[int]:
+    """What stands for RIP where the log prints no address: its offset in the function.
+
+    None for an instruction fetch: there RIP itself is what is bad, and must not be made up.
+    """
+    if trap == "#PF" and code is not None and pagefault.access_type(code) == "execute":
+        return None
+    return rip.offset if rip is not None else None
 
 
 def _access(case: Case, reported: Optional[tuple[int, str]], code: Optional[int]) -> None:
@@ -315,7 +327,9 @@ def kind(case: Case) -> None:
     analysis = case.analysis
     base = None
     if analysis is not None and analysis.matches is not False and original is None:
-        base = analysis.bad_value
+        # An address that is a constant in the code: the compiler knew the pointer, and it knows
+        # only NULL as a bad one.
+        base = 0 if analysis.constant_address else analysis.bad_value
     code = explanation.error_code.raw if explanation.error_code is not None else 0
     access = explanation.access.type if explanation.access is not None else None
     found = values.classify(

@@ -214,7 +214,7 @@ def _name_target(case: Case, rip: Rip, text: str) -> str:
 def stack(case: Case) -> None:
     """Fills ``stack``: unwound from memory, else as the log prints it."""
     explanation, report = case.explanation, case.report
-    frames = case.ask("stack", lambda: case.target.backtrace(case.frame))
+    frames = case.ask_crash("stack", lambda: case.target.backtrace(case.frame))
     if frames:
         explanation.stack = list(frames)
         return

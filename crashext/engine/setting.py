@@ -36,7 +36,7 @@ def task(case: Case) -> None:
     logged = None
     if report is not None and (report.comm is not None or report.pid is not None):
         logged = Task(report.comm, report.pid, report.cpu, report.context)
-    remembered = case.ask("task", case.target.task)
+    remembered = case.ask_crash("task", case.target.task)
     explanation.task = logged or remembered
     if logged is None or remembered is None:
         return
@@ -87,7 +87,7 @@ def modules(case: Case) -> None:
 def variables(case: Case) -> None:
     """Fills ``variables``: parameters and locals of the frames that matter."""
     explanation, frame = case.explanation, case.frame
-    explanation.variables = case.ask("variables", lambda: case.target.variables(frame))
+    explanation.variables = case.ask_crash("variables", lambda: case.target.variables(frame))
     if frame is None or frame.address is None:
         return
     trace = f"prog.stack_trace(Object(prog, 'struct pt_regs', address=0x{frame.address:x}))"
@@ -109,7 +109,7 @@ def findings(case: Case) -> None:
     """Fills ``findings``: the fault address's owner and page walk, then the target's own."""
     explanation, target = case.explanation, case.target
     explanation.findings += (
-        case.ask("findings", lambda: target.findings(case.report, case.frame)) or []
+        case.ask_crash("findings", lambda: target.findings(case.report, case.frame)) or []
     )
 
 

@@ -91,7 +91,7 @@ def _open(target: Target, summary: LogSummary) -> Case:
     report = summary.reports[summary.crash] if summary.crash is not None else None
     case = Case(target, summary, report, Explanation(target=target.name))
     setting.kernel(case)
-    case.frame = case.ask("registers", lambda: target.exception_frame(report))
+    case.frame = case.ask_crash("registers", lambda: target.exception_frame(report))
     return case
 
 
