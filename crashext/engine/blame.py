@@ -8,6 +8,7 @@ skipped from the fault outwards, each with its reason; what is left first is to 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -41,10 +42,18 @@ Choice = tuple[Optional[int], str]
 
 
 #: An inline function of a header without a category of its own.
-HEADER_INLINE = Category(
+_HEADER_INLINE = Category(
     "header", "inline function of a header", "the function that it was inlined into acts",
     frozenset(),
 )  # fmt: skip
+
+
+_KERNEL_HEADER = re.compile(
+    r"(?:^|/)include/(?:asm|linux|net|uapi|trace|crypto|generated)[\w-]*/.*\.h$"
+)
+
+#: The first frame is the bad address itself, not code: who called it is to blame.
+_NOT_CODE = frozenset({"nx-exec"})
 
 
 @dataclass
@@ -82,7 +91,13 @@ def choose(
         for index, frame in enumerate(frames)
         if frame.reliable and frame.function is not None
     ]
+    if kind in _NOT_CODE and rip is not None and rip.symbol is not None:
+        # A symbol of data, if any; the unwinder cannot start there.
+        frames_after = [(i, f) for i, f in trusted if not (i == 0 and f.function == rip.symbol)]
+        return _caller_of_data(frames, frames_after, rip, kind)
     if not trusted:
+        if rip is not None and rip.symbol is None and rip.address is not None:
+            return _caller_of_data(frames, trusted, rip, kind)
         if any(frame.function for frame in frames):
             return (None, "the stack holds only frames that the unwinder does not trust")
         return (None, "the report has no stack and no symbol for RIP")
@@ -110,6 +125,25 @@ _Frames = list[tuple[int, StackFrame]]
 
 def _where(frame: StackFrame) -> str:
     return f"{normalise(frame.function or '?')}" + (f" [{frame.module}]" if frame.module else "")
+
+
+def _caller_of_data(
+    frames: Sequence[StackFrame], trusted: _Frames, rip: Rip, kind: Optional[str]
+) -> Choice:
+    """RIP is no code: the caller is the return address that the call pushed last."""
+    if trusted:
+        return _outwards(trusted, Rip(address=rip.address), kind)
+    for index, frame in enumerate(frames):
+        if frame.function is None or (index == 0 and frame.function == rip.symbol):
+            continue
+        if functions.category(frame.function) is None:
+            return (
+                index,
+                f"{_CALLED_BAD}; the unwinder could not start at RIP, so this is the first code "
+                "address on the stack: the return address that the call pushed",
+            )
+        break
+    return (None, "RIP is no code, and the stack shows no frame that can be trusted")
 
 
 def _sysrq(trusted: _Frames) -> Choice:
@@ -223,9 +257,10 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
     for index, frame in trusted:
         name = frame.function or ""
         found = functions.category(name)
-        if frame.inlined and (frame.file or "").endswith(".h"):
-            # Helpers of the kernel's headers, inlined here: list_add, cpu_relax, atomic_inc …
-            walk.skipped.append((normalise(name), found or HEADER_INLINE))
+        if frame.inlined and _KERNEL_HEADER.search(frame.file or ""):
+            # Helpers of the kernel's headers, inlined here: list_add, cpu_relax, atomic_inc … The
+            # inline functions of a module's own headers are the module's own code.
+            walk.skipped.append((normalise(name), found or _HEADER_INLINE))
             continue
         if found is None:
             return (index, _why(frame, walk, no_rip_symbol, kind))

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Optional
 
-from crashext.engine import values
+from crashext.engine import bugsites, values
 from crashext.engine.case import Case, log_source
-from crashext.engine.model import Access, FaultAddress, RegisterValue
+from crashext.engine.model import Access, FaultAddress, RegisterValue, Rip
 from crashext.engine.place import code_window
 from crashext.engine.x86 import insn, pagefault, traps
 from crashext.errors import Unknown
@@ -305,6 +305,16 @@ def kind(case: Case) -> None:
     """Fills ``kind``: the report's, refined by address, base register and error code."""
     explanation, report, trap = case.explanation, case.report, trap_of(case)
     first = report.kind if report is not None else None
+    if first in ("bug", "warning") and report is not None:
+        site = bugsites.lookup(report.bug_file, report.rip.name if report.rip else None)
+        if site is not None:
+            explanation.kind = site.kind
+            case.claim(
+                f"kind {site.kind}: {site.why}",
+                log_source(report.first_line),
+                f"{report.bug_file}:{report.bug_line}",
+            )
+            return
     if first is not None and first not in REFINABLE:
         explanation.kind = first
         return
@@ -327,9 +337,9 @@ def kind(case: Case) -> None:
     analysis = case.analysis
     base = None
     if analysis is not None and analysis.matches is not False and original is None:
-        # An address that is a constant in the code: the compiler knew the pointer, and it knows
-        # only NULL as a bad one.
-        base = 0 if analysis.constant_address else analysis.bad_value
+        # ``pointer`` is 0 where the address is a small constant in the code: the compiler knew
+        # that the pointer is NULL.
+        base = analysis.pointer if analysis.pointer is not None else analysis.bad_value
     code = explanation.error_code.raw if explanation.error_code is not None else 0
     access = explanation.access.type if explanation.access is not None else None
     found = values.classify(
@@ -340,6 +350,11 @@ def kind(case: Case) -> None:
         protection=bool(code & pagefault.PROT) and trap == "#PF",
     )
     explanation.kind = found.kind
+    if trap == "#PF" and explanation.error_code is not None and base is not None:
+        # Now that the pointer is known, the code can be read better.
+        explanation.error_code = pagefault.explain_error_code(
+            code, rip=case.registers.get("rip"), address=fault.value, pointer=base
+        )
     fault.meaning = found.why if base is not None else fault.meaning
     case.claim(f"kind {found.kind}: {found.why}", "the fault address and the pointer behind it")
 

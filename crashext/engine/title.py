@@ -28,7 +28,7 @@ _PHRASES = {
     "err-ptr": "error pointer {access}",
     "bad-pointer": "bad pointer {access}",
     "non-canonical": "non-canonical pointer {access}",
-    "use-after-free": "use after free ({access})",
+    "use-after-free": "use after free{in_access}",
     "double-free": "double free",
     "slab-corruption": "slab corruption",
     "write-to-read-only": "write to read-only memory",
@@ -95,6 +95,11 @@ def title(
     phrase = _PHRASES.get(kind, kind)
     if "{access}" in phrase:
         phrase = phrase.format(access=_VERB.get(access or "", "access"))
+    elif "{in_access}" in phrase:
+        phrase = phrase.format(in_access=f" ({_VERB[access]})" if access in _VERB else "")
+    if kind == "list-corruption" and detail:
+        operation = re.match(r"list_(?:add|del)", detail)
+        phrase, detail = phrase + (f" ({operation.group()})" if operation else ""), None
     if detail:
         phrase = f"{phrase}: {stable_words(detail)}"
     if function is None:

@@ -20,6 +20,8 @@ from crashext.errors import Unknown
 _MASK = (1 << 64) - 1
 #: A string instruction may report any address of the block that it was at (fast-string microcode).
 _FAST_STRING = 64
+#: An index that moves an address by less is not what made a pointer bad.
+_FAR = 4096
 _ALIGNED = ("movaps", "movapd", "movdqa", "movntps", "movntdq", "fxsave", "fxsave64", "fxrstor",
             "fxrstor64", "xsave", "xsave64", "xsaves", "xsaves64", "xsavec", "xsavec64", "xsaveopt",
             "xsaveopt64", "xrstor", "xrstor64", "xrstors", "xrstors64", "cmpxchg16b")  # fmt: skip
@@ -66,6 +68,9 @@ class Analysis:
     matches: Optional[bool] = None
     bad_register: Optional[str] = None
     bad_value: Optional[int] = None
+    #: Value of the pointer that was followed: the base register's, or 0 when the address is a
+    #: small constant (then the compiler knew that the pointer is NULL). None: not known.
+    pointer: Optional[int] = None
     #: The address is in the instruction itself: no register took part.
     constant_address: bool = False
     origin: Optional[origin.Origin] = None
@@ -462,6 +467,10 @@ def _general_protection(result: Analysis, fault: Decoded, known: dict[str, int])
 
 def _bad_register(result: Analysis, memory: Memory, known: dict[str, int]) -> None:
     """Which register of the operand carries the bad value."""
+    if memory.constant and _near_null(memory.displacement):
+        result.pointer = 0
+    elif memory.base:
+        result.pointer = known.get(memory.base)
     names = [name for name in (memory.base, memory.index) if name]
     if memory.bit_offset and not names:
         names = [memory.bit_offset]
@@ -475,12 +484,20 @@ def _bad_register(result: Analysis, memory: Memory, known: dict[str, int]) -> No
     chosen = base
     if base_value is not None and index_value is not None:
         index_is_pointer = _looks_mapped(index_value) and memory.scale == 1
-        if _looks_mapped(base_value) and not index_is_pointer:
+        signed = index_value - (1 << 64) if index_value >> 63 else index_value
+        far = abs(signed) * memory.scale >= _FAR
+        if _looks_mapped(base_value) and far and not index_is_pointer:
             chosen = index
             result.notes.append(
                 f"%{base} looks like a good pointer, so the index %{index} is out of range"
             )
     result.bad_register, result.bad_value = chosen, known.get(chosen)
+
+
+def _near_null(address: int) -> bool:
+    """A constant address that is NULL plus or minus a member's offset."""
+    address &= _MASK
+    return address < values.MMAP_MIN_ADDR or address >= (1 << 64) - values.PAGE_SIZE
 
 
 def _looks_mapped(value: int) -> bool:
@@ -520,11 +537,11 @@ def _because(result: Analysis, memory: Memory) -> str:
     if memory.constant:
         if memory.rip_relative:
             return ": a variable at a fixed place"
-        if memory.displacement == 0:
-            return ": the address is the constant 0, the compiler knew that the pointer is NULL"
-        if memory.displacement < values.MMAP_MIN_ADDR:
+        if _near_null(memory.displacement):
+            address = memory.displacement & _MASK
+            shown = f"-0x{(1 << 64) - address:x}" if address >> 63 else f"0x{address:x}"
             return (
-                f": the address is the constant 0x{memory.displacement:x}, the compiler knew that "
+                f": the address is the constant {shown if address else 0}, the compiler knew that "
                 "the pointer is NULL"
             )
         return ": the address is a constant in the code"

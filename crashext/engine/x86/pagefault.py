@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from crashext.engine import errno
 from crashext.engine.model import ErrorBit, ErrorCode
 
 PROT = 1 << 0
@@ -24,7 +25,9 @@ RMP = 1 << 31
 USER_END_4_LEVEL = 0x0000_7FFF_FFFF_FFFF
 USER_END_5_LEVEL = 0x00FF_FFFF_FFFF_FFFF
 
-PAGE_SIZE = 4096
+#: Nothing is mapped below for ordinary programs (vm.mmap_min_addr, default 65536): an address down
+#: here is NULL plus an offset.
+MMAP_MIN_ADDR = 0x10000
 
 
 class _Bit(NamedTuple):
@@ -78,7 +81,7 @@ def _is_user(address: int) -> bool:
 
 
 def _is_user_for_certain(address: int) -> bool:
-    return PAGE_SIZE <= address <= USER_END_4_LEVEL
+    return MMAP_MIN_ADDR <= address <= USER_END_4_LEVEL
 
 
 def _facts(code: int) -> str:
@@ -107,7 +110,11 @@ def _facts(code: int) -> str:
 
 
 def _reading(
-    code: int, rip: Optional[int], address: Optional[int], region: Optional[str]
+    code: int,
+    rip: Optional[int],
+    address: Optional[int],
+    region: Optional[str],
+    pointer: Optional[int],
 ) -> Optional[str]:
     """What the combination means to a person, or None when the facts say it all."""
     if code & RMP:
@@ -136,7 +143,10 @@ def _reading(
         return _fetch(code, rip, address, region)
     if code & PROT:
         return _denied(code, address, region)
-    if address is not None and address < PAGE_SIZE:
+    number = errno.from_pointer(pointer) if pointer is not None else None
+    if number is not None and errno.by_number(number) is not None:
+        return "an error pointer (ERR_PTR) was used as if it were valid"
+    if address is not None and address < MMAP_MIN_ADDR:
         return "NULL pointer" + ("" if address == 0 else f" plus 0x{address:x}")
     if address is not None and _is_user_for_certain(address):
         return (
@@ -166,7 +176,7 @@ def _fetch(code: int, rip: Optional[int], address: Optional[int], region: Option
             "the code crosses into a page that is not mapped, or one of the two is stale"
         )
     call = "a call or jump through a bad function pointer"
-    if where is not None and where < PAGE_SIZE:
+    if where is not None and where < MMAP_MIN_ADDR:
         call = "a call or jump through a NULL function pointer"
         if where:
             call = f"a call or jump to NULL plus 0x{where:x}"
@@ -203,16 +213,18 @@ def explain_error_code(
     rip: Optional[int] = None,
     address: Optional[int] = None,
     region: Optional[str] = None,
+    pointer: Optional[int] = None,
 ) -> ErrorCode:
     """All bits of a page-fault error code and what their combination means.
 
     ``rip`` and ``address`` (CR2), when known, sharpen the reading; ``region`` is what lies at the
-    address in words ("kernel text", "module hello_2, .rodata") when the caller knows.
+    address in words ("kernel text", "module hello_2, .rodata") when the caller knows; ``pointer``
+    the value of the register through which the access went, when the instruction tells it.
     Raises ValueError for a negative code.
     """
     if code < 0:
         raise ValueError(f"a page-fault error code is not negative: {code}")
-    reading = _reading(code, rip, address, region)
+    reading = _reading(code, rip, address, region, pointer)
     facts = _facts(code)
     return ErrorCode(
         raw=code, bits=_bits(code), meaning=f"{facts}: {reading}" if reading else facts
