@@ -67,12 +67,11 @@ class Case:
 
         After a report that was not fatal the kernel went on: its stacks are of something else.
         """
-        if self.report is not None and not self.report.fatal:
-            if self.target.name != "log":
-                self.reasons.setdefault(
-                    key, "the kernel went on after this report: memory no longer shows it"
-                )
-                return None
+        if self.report is not None and not self.report.fatal and self.target.name != "log":
+            self.reasons.setdefault(
+                key, "the kernel went on after this report: memory no longer shows it"
+            )
+            return None
         return self.ask(key, question)
 
     @property
