@@ -60,7 +60,6 @@ class Assembler:
         self._builders: list[ReportBuilder] = []
         self._boots = 0
         self._releases: dict[int, str] = {}
-        self._last_number = 0
         #: Whether the next lines may matter although nothing in them says so.
         self.open = False
 
@@ -68,7 +67,6 @@ class Assembler:
 
     def feed(self, line: Line) -> None:
         """One line, prefix stripped."""
-        self._last_number = line.number
         if line.program not in ("", "kernel"):
             return
         stream = self._streams.get((line.host, line.caller))
@@ -216,12 +214,16 @@ class Assembler:
 
     def _note(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
         builder = stream.builder
-        if builder is not None and not (builder.ended or builder.traced or builder.tentative):
-            if header.kind == "" or builder.report.kind in ("bug", "warning", "unknown"):
-                builder.note(header, match, line)
-                stream.gap = 0
-                return
-        stream.notes.append((header, match, line))
+        inside = builder is not None and not (builder.ended or builder.traced or builder.tentative)
+        if (
+            builder is not None
+            and inside
+            and (header.kind == "" or builder.report.kind in ("bug", "warning", "unknown"))
+        ):
+            builder.note(header, match, line)
+            stream.gap = 0
+        else:
+            stream.notes.append((header, match, line))
 
     # ---------------------------------------------------------------- panics
 
@@ -266,6 +268,10 @@ class Assembler:
     def _ended_by(self, row: panics.Panic, stream: _Stream) -> Optional[ReportBuilder]:
         """The report that this panic belongs to: the open one, else the latest that fits."""
         if not row.ends:
+            # A check that panics before it shows its stack: the panic is the rest of it.
+            near = stream.builder
+            if near and not near.report.fatal and not near.traced and stream.gap < 4:
+                return near if row is panics.PLAIN else None
             return None
         candidates = ([stream.builder] if stream.builder else []) + self._builders[:-9:-1]
         for builder in candidates:
@@ -300,8 +306,6 @@ class Assembler:
 
     def finish(self, lines: int) -> LogSummary:
         """All reports; ``lines`` is the number of lines of the whole log."""
-        for stream in self._streams.values():
-            self._orphans(stream)
         builders = [builder for builder in self._builders if self._proved(builder)]
         for builder in builders:
             builder.finish()
@@ -322,15 +326,6 @@ class Assembler:
             where = f"; the crash is in boot {boot}" if crash is not None and boot else ""
             summary.notes.append(f"the log holds {self._boots} boots{where}")
         return summary
-
-    def _orphans(self, stream: _Stream) -> None:
-        """Failed checks whose BUG never came: the log ends there."""
-        for header, match, line in stream.notes:
-            if header.kind == "usercopy" and self._last_number - line.number <= NOTE_REACH:
-                builder = ReportBuilder(header, match, line, self._boots)
-                builder.report.fatal = True
-                builder.report.cut = "the log ends inside it"
-                self._builders.append(builder)
 
     @staticmethod
     def _proved(builder: ReportBuilder) -> bool:

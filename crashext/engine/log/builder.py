@@ -48,9 +48,20 @@ _TAINT_LINE = re.compile(
     r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>\S{1,100})"
     r"(?: (?P<version>#.{0,200}))?$"
 )
+# lockdep's print_kernel_ident(): "6.1.0 #1 Not tainted"
+_IDENT_LINE = re.compile(
+    r"(?P<release>[0-9]\S{1,100}) (?P<version>#.{1,200}?) "
+    r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}))$"
+)
 _SOFTIRQ_FRAMES = frozenset(
-    ("__do_softirq", "handle_softirqs", "do_softirq", "__softirqentry_text_start", "do_softirq_own_stack")
-)  # fmt: skip
+    (
+        "__do_softirq",
+        "__softirqentry_text_start",
+        "do_softirq",
+        "do_softirq_own_stack",
+        "handle_softirqs",
+    )
+)
 _SUMMARY_HEADS = ("RIP: ", "Code:", "RSP: ", "RAX:", "RDX:", "RBP:", "R10:", "R13:", "FS: ", "CS: ",
                   "CR2:", "DR0:", "DR3:", "PKRU:", "RIP  [", "EIP: ", "Kernel Offset", "note: ",
                   "Fixing recursive", "EAX:", "ESI:", "DS: ", "EFLAGS:", "CR0:")  # fmt: skip
@@ -192,12 +203,18 @@ class ReportBuilder:
         return taken
 
     def begin_panic(self, line: Line) -> None:
-        """panic() prints a stack of its own, which is not the report's."""
+        """panic() prints a stack of its own, which is not the report's …"""
         cursor = self._cursors.setdefault(line.caller, _Cursor(self.report.frames))
-        self._switch(cursor, "panic")
-        cursor.foreign = True
-        cursor.adopt = False
         self.ended = False
+        if self.report.frames:
+            self._switch(cursor, "panic")
+            cursor.foreign = True
+            cursor.adopt = False
+        else:
+            # … unless it came before the report's: WARN() under panic_on_warn, __schedule_bug().
+            # Then the registers in the trace are those of the WARN.
+            self._switch(cursor, sections.MAIN)
+            cursor.adopt = True
         self.tailed = True
 
     def _switch(self, cursor: _Cursor, name: str) -> None:
@@ -530,20 +547,27 @@ class ReportBuilder:
             return True
         if report.kind in _STALLS or report.kind in _OTHERS_TASK:
             if match := _TAINT_LINE.match(bare):
-                if report.release is None:
-                    report.release = match["release"]
-                    report.version = match["version"]
-                    letters = match["taint"]
-                    report.taint = context.taint_letters(letters) if letters else ""
+                self._identify(match)
                 return True
             if match := _STATE_LINE.match(bare):
                 if report.kind == "rcu-stall" and not report.frames and not cursor.foreign:
                     cursor.adopt = True
                     report.comm = report.comm or match["comm"] or match["old"]
                 return True
+        if report.kind == "lockdep" and (match := _IDENT_LINE.match(bare)):
+            self._identify(match)
+            return True
         if not self.traced and report.kind == "warning":
             return self._warning_message(bare)
         return False
+
+    def _identify(self, match: Match[str]) -> None:
+        """``release version taint`` outside a CPU line; the first one counts."""
+        report = self.report
+        if report.release is None:
+            report.release = match["release"]
+            report.version = match["version"]
+            report.taint = context.taint_letters(match["taint"]) if match["taint"] else ""
 
     def _warning_message(self, bare: str) -> bool:
         """Before 4.15 WARN's text stands after its header, later before it."""
@@ -586,15 +610,17 @@ class ReportBuilder:
         """What several lines together say."""
         report = self.report
         if report.kind == "bad-pointer" and report.trap == "#PF" and report.addresses:
-            if report.details.get("pf_reason", "").startswith("permissions violation"):
-                if report.addresses[0].value < 1 << 47:
-                    report.kind = "user-memory-access"
-                elif report.access == "write":
-                    report.kind = "write-to-read-only"
-                elif report.access == "execute":
-                    report.kind = "nx-exec"
-        elif report.kind == "bug" and report.bug_file == "mm/slub.c" and report.rip is not None:
-            # BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (mm/slub.c: set_freepointer)
-            # is the only BUG in these two.
-            if report.rip.name in ("set_freepointer", "__slab_free"):
-                report.kind = "double-free"
+            denied = report.details.get("pf_reason", "").startswith("permissions violation")
+            if denied and report.addresses[0].value < 1 << 47:
+                report.kind = "user-memory-access"
+            elif denied and report.access == "write":
+                report.kind = "write-to-read-only"
+            elif denied and report.access == "execute":
+                report.kind = "nx-exec"
+        elif report.kind == "bug" and report.bug_file == "mm/slub.c":
+            # BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (mm/slub.c: set_freepointer) is
+            # the only BUG in these two.
+            name = report.rip.name if report.rip is not None else None
+            report.kind = (
+                "double-free" if name in ("set_freepointer", "__slab_free") else report.kind
+            )

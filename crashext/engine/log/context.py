@@ -24,11 +24,13 @@ class CpuLine(NamedTuple):
 _CPU = re.compile(
     r"CPU: (?P<cpu>\d+) (?:UID: (?P<uid>\d+) )?PID: (?P<pid>\d+) Comm: (?P<comm>.{0,24}?) "
     r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +"
-    r"(?P<release>[0-9]\S*)(?: (?P<version>\S.*?))? *$"
+    r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*?))? *$"
 )
 _CPU_CUT = re.compile(
-    r"CPU: (?P<cpu>\d+) (?:UID: (?P<uid>\d+) )?PID: (?P<pid>\d+) Comm: (?P<comm>.{1,20})"
+    r"CPU: (?P<cpu>\d+) (?:UID: (?P<uid>\d+) )?PID: (?P<pid>\d+) Comm: (?P<comm>.{1,32})"
 )
+# The beginning of what follows the name, however little of it there is
+_STATE = re.compile(r" (?:Kdump: |Not taint|Tainted: )")
 # Before 3.9: "Pid: 1234, comm: insmod Tainted: G  O 2.6.32-504.el6.x86_64 #1 HP …"
 _PID = re.compile(
     r"Pid: (?P<pid>\d+), comm: (?P<comm>.{0,24}?) "
@@ -59,7 +61,7 @@ def parse_cpu_line(text: str) -> Optional[CpuLine]:
         uid = match["uid"]
         return CpuLine(
             int(match["cpu"]), int(match["pid"]), int(uid) if uid else None,
-            match["comm"].split(" Tainted")[0].split(" Not tainted")[0].strip(), None, None, None,
+            _STATE.split(match["comm"])[0].strip()[:24], None, None, None,
         )  # fmt: skip
     groups = match.groupdict()
     return CpuLine(
@@ -90,7 +92,8 @@ def parse_modules(text: str) -> tuple[list[LogModule], Optional[str]]:
 
 
 _MODULES_MORE = re.compile(
-    r" *(?:[A-Za-z0-9_][\w-]*(?:\([A-Z]*[+-]?\))?(?: +|$))*(?:\[last(?: unloaded:?.*)?|unloaded: [^\]]*\])? *$"
+    r" *(?:[A-Za-z0-9_][\w-]*(?:\([A-Z]*[+-]?\))?(?: +|$))*"
+    r"(?:\[last(?: unloaded:?.*)?|unloaded: [^\]]*\])? *$"
 )
 
 

@@ -55,7 +55,8 @@ PANICS: tuple[Panic, ...] = (
 )
 # fmt: on
 
-_PLAIN = Panic(re.compile(""), "panic")
+#: Any other message.
+PLAIN = Panic(re.compile(""), "panic")
 
 
 def classify(message: str) -> tuple[Panic, dict[str, str]]:
@@ -64,4 +65,4 @@ def classify(message: str) -> tuple[Panic, dict[str, str]]:
         match = row.regex.match(message)
         if match:
             return row, {name: value for name, value in match.groupdict().items() if value}
-    return _PLAIN, {}
+    return PLAIN, {}

@@ -56,7 +56,7 @@ _SLUB = (
     _row(r"(?P<fix>FIX \S{1,64}: .{1,120})"),
 )
 _LOCKDEP = (
-    _row(rf"{_TASK} is (?P<acting>trying to (?:acquire|release) lock.{{0,80}}|freeing memory .{{1,120}}|exiting the .{{1,80}})"),
+    _row(rf"{_TASK} is (?P<acting>trying to (?:acquire|release) lock.{{0,80}}|freeing memory .{{1,120}}|exiting the .{{1,80}}|leaving the kernel with locks still held)"),
     _row(r"-> #(?P<link>\d{1,4}) \((?P<link_lock>.{1,80}?)\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?:", "lock chain #{link} ({link_lock})"),
     _row(r"stack backtrace:", MAIN),
     _row(r"(?P<bug_file>[^:\s]{1,200}):(?P<bug_line>\d{1,8}) (?P<rcu_check>suspicious rcu_\w{1,60}\(\) usage|.{1,120}!$)"),
@@ -113,7 +113,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         _row(r"Memory access of size (?P<access_size>\d{1,9}) starts at (?P<address>[0-9a-f]{8,16})", source="kmsan"),
     ),
     "kcsan": (
-        _row(r"(?P<access_text>(?:race at unknown origin, with )?(?P<access_word>read|write|read-write)(?: \([\w, ]{1,30}\))? to 0x(?P<address>[0-9a-f]{1,16}) of (?P<access_size>\d{1,9}) bytes by (?:task (?P<pid>\d{1,10})|interrupt) on cpu (?P<cpu>\d{1,6})):", "other access", first_is_main=True, source="kcsan"),
+        _row(r"(?P<access_text>(?:race at unknown origin, with )?(?P<access_word>read|write|read-write|assert no (?:writes|accesses))(?: \([\w, ]{1,30}\))? to 0x(?P<address>[0-9a-f]{1,16}) of (?P<access_size>\d{1,9}) bytes by (?:task (?P<pid>\d{1,10})|interrupt) on cpu (?P<cpu>\d{1,6})):", "other access", first_is_main=True, source="kcsan"),
         _row(r"value changed: (?P<value_changed>.{1,80})"),
         _row(r"Reported by Kernel Concurrency Sanitizer on:", "reporter"),
     ),

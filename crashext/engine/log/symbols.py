@@ -42,7 +42,8 @@ _FRAME_INLINE = re.compile(
 # arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20".
 # powerpc: "[c00000003ffe3c50] [c0000000009d1b70] foo+0x90/0xc0 (unreliable)".
 _FRAME_ARM = re.compile(
-    rf"\s*(?:\[<[0-9a-f]{{8}}>\] )?\(?{_NAME}(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?(?: \[[\w-]+\])?\)? from "
+    rf"\s*(?:\[<[0-9a-f]{{8}}>\] )?"
+    rf"\(?{_NAME}(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?(?: \[[\w-]+\])?\)? from "
     r"(?:\[<(?P<address>[0-9a-f]{8})>\] )?"
     rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)(?: {_MODULE})?\)?\s*$"
 )
