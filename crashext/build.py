@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Optional
 
 from crashext import __version__
+from crashext.doors.pages import all_pages
 from crashext.errors import CrashextError, UsageError
 
 NATIVE = Path(__file__).with_name("native")
@@ -221,6 +222,7 @@ def explain_failure(errors: str) -> BuildError:
 
 
 def c_string(text: str) -> str:
+    """A C string literal of the UTF-8 bytes of ``text``."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -240,11 +242,23 @@ def config_header(crash: Crash, python: Python, build_id: str, features: list[st
     return "\n".join(lines) + "\n"
 
 
+def help_header(pages: list[list[str]]) -> str:
+    """The text of help.h: the commands and their help pages."""
+    lines = []
+    for index, page in enumerate(pages):
+        texts = "".join(f"\t{c_string(line)},\n" for line in page)
+        lines.append(f"static const char *const page_{index}[] = {{\n{texts}\tNULL\n}};\n")
+    names = ", ".join(f"page_{index}" for index in range(len(pages)))
+    lines.append(f"static const char *const *const help_pages[] = {{ {names} }};\n")
+    return "".join(lines)
+
+
 def build(output: Path, crash: Crash, python: Python, compiler: Compiler) -> None:
     """Compiles and links crashext.so to ``output``; replaced in one step, so that a session that
     has the old file loaded is not hurt."""
     features = [name for name, statement in PROBES if compiler.probe(statement)]
-    digest = hashlib.sha256(config_header(crash, python, "", features).encode())
+    pages = help_header(all_pages())
+    digest = hashlib.sha256((config_header(crash, python, "", features) + pages).encode())
     for path in sorted(NATIVE.iterdir()):
         if path.suffix in (".c", ".cc", ".h"):
             digest.update(path.read_bytes())
@@ -252,6 +266,7 @@ def build(output: Path, crash: Crash, python: Python, compiler: Compiler) -> Non
         work = Path(name)
         header = config_header(crash, python, digest.hexdigest(), features)
         (work / "config.h").write_text(header)
+        (work / "help.h").write_text(pages)
         includes = ["-I", str(NATIVE), "-I", name]
 
         def compile_one(source: str, extra: tuple[str, ...] = ()) -> str:

@@ -6,6 +6,7 @@ from typing import Optional, TypedDict
 class Session(TypedDict):
     """What crash holds open; strings are None when crash has none."""
 
+    directory: str  #: the working directory when crashext.so was first loaded
     namelist: Optional[str]
     namelist_debug: Optional[str]
     debuginfo_file: Optional[str]

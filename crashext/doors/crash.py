@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The crash door: the commands that crashext.so gives to ``crash``, and how they run.
 
-crashext.so (crashext/native) starts the interpreter, imports this module, registers what
-:func:`start` returns, and calls :func:`run` for each command that the user types.
+crashext.so (crashext/native) registers the commands with the help pages of pages.py; at the first
+of them it starts the interpreter, imports this module and calls :func:`start`, and :func:`run` for
+each command that the user types.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 import traceback
 from typing import Callable
 
@@ -24,7 +24,6 @@ from crashext.commands import NAMES, load
 from crashext.commands.base import Command, Context, HelpRequested
 from crashext.doors import no_readline
 from crashext.errors import CrashextError
-from crashext.targets.crash_files import opened
 
 
 class CrashOutput(io.TextIOBase):
@@ -70,22 +69,6 @@ def run_suite_command(command: Command, words: list[str]) -> int:
     """explain, oops, rip, mods: the same commands as in the shell and in drgn."""
     args = command.parser().parse_intermixed_args(words)
     return command.run(context(), args)
-
-
-def suite_help(command: Command) -> list[str]:
-    """The lines of ``help NAME``: name, summary, synopsis, then the page."""
-    parser = command.parser()
-    usage, _, rest = parser.format_help().partition("\n\n")
-    synopsis = " ".join(usage.split()[2:])
-    # The parser's page repeats the description; ours has it first, in crash's indentation.
-    options = rest[rest.find("\n\n") + 2 :] if command.description and rest else rest
-    lines = textwrap.wrap(command.description, 78, initial_indent="  ", subsequent_indent="  ")
-    lines += ["", *textwrap.indent(options.rstrip(), "  ").splitlines()]
-    if command.examples:
-        lines += ["", "EXAMPLES"]
-        for words, what in command.examples:
-            lines += [f"  {what[:1].upper()}{what[1:]}:", "", f"    crash> {words}", ""]
-    return [command.name, command.summary, synopsis or " ", *lines]
 
 
 def one_line(error: BaseException) -> str:
@@ -186,67 +169,10 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "crashext": _about,
 }
 
-#: Help pages of the commands that only crash has (of the others: crashext/commands).
-_OWN_HELP: list[list[str]] = [
-    [
-        "epython",
-        "run a Python program",
-        "[-v] FILE [argument ...] | -h | -p",
-        "  Runs a Python program in this session. FILE is a path, or a name that is looked for",
-        "  in the current directory and in the directories of PYKDUMPPATH, with and without .py.",
-        "  Programs written for PyKdump run: from pykdump.API import *. The module crash has the",
-        "  calls beneath it, and sys.argv the arguments. Without FILE: an interactive prompt.",
-        "",
-        "       -v  show the traceback when the program fails; without FILE: versions",
-        "       -p  show Python's version and search path",
-        "       -h  this summary",
-        "",
-        "EXAMPLES",
-        "  Run hello.py, and page through its output:",
-        "",
-        "    crash> epython hello.py one two",
-        "",
-        "  Count the tasks:",
-        "",
-        "    crash> epython tasks | wc -l",
-    ],
-    [
-        "drgn",
-        "run drgn on this dump",
-        "[-v] [-e CODE | FILE [argument ...]]",
-        "  Opens a drgn prompt, or runs a drgn script, on this session's kernel. Memory comes",
-        "  from crash, so every dump format that crash reads can be used; types and symbols come",
-        "  from the same vmlinux. prog is the program, as in drgn.",
-        "",
-        "       -e CODE  run CODE; put it in double quotes",
-        "       -v       show the traceback when the script fails",
-        "",
-        "EXAMPLES",
-        "  Show the name of the first task:",
-        "",
-        "    crash> drgn -e \"print(prog['init_task'].comm)\"",
-        "",
-        "  Run a script:",
-        "",
-        "    crash> drgn slabs.py",
-    ],
-    [
-        "crashext",
-        "about crashext: versions, this dump, settings",
-        " ",
-        "  Shows the version of crashext, of the Python inside, and of the crash that it was",
-        "  built for; what is open; and where it looks for programs, sources and modules.",
-        "",
-        "EXAMPLES",
-        "    crash> crashext",
-    ],
-]
 
-
-def start() -> list[tuple[str, list[str]]]:
-    """Called once, by crashext.so: prepares the interpreter, returns (name, help lines)."""
+def start() -> None:
+    """Prepares the interpreter; called once, by crashext.so, before the first command."""
     sys.stdout = sys.stderr = CrashOutput()
-    opened()
     sys.modules["readline"] = no_readline
     # Libraries of extension modules (drgn brings libelf and libdw) must use their own zlib, not
     # the parts of another zlib that the crash binary happens to export.
@@ -255,15 +181,3 @@ def start() -> list[tuple[str, list[str]]]:
 
     cmodule.complete(crash)
     install_alias()
-    pages = [suite_help(load(name)) for name in NAMES if _loads(name)] + _OWN_HELP
-    return [(page[0], page) for page in pages]
-
-
-def _loads(name: str) -> bool:
-    """A command that cannot be imported is said so, and does not take the others with it."""
-    try:
-        load(name)
-    except Exception as error:
-        print(f"crashext.so: no command {name}: {one_line(error)}")
-        return False
-    return True

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 from crashext.commands.base import HelpRequested
@@ -24,25 +26,71 @@ Without arguments: a prompt, in which %NAME runs a drgn command; end it with Ctr
 BANNER = "drgn on crash's memory: prog is this kernel, %NAME a drgn command; end with Ctrl-D"
 
 
+#: What drgn's command line imports for its user (drgn/cli.py). That module itself is not usable
+#: here: it takes over the terminal.
+_NAMES = (
+    "FaultError", "NULL", "Object", "alignof", "cast", "container_of", "execscript",
+    "implicit_convert", "offsetof", "reinterpret", "reinterpret_cast", "sizeof", "search_memory",
+    "search_memory_regex", "search_memory_u16", "search_memory_u32", "search_memory_u64",
+    "search_memory_word", "source_location", "stack_trace",
+)  # fmt: skip
+
+
+def namespace(prog: drgn.Program) -> dict[str, object]:
+    """The names that a drgn script or prompt begins with."""
+    import drgn
+    import drgn.helpers.common
+    import drgn.helpers.linux
+
+    names: dict[str, object] = {"prog": prog, "drgn": drgn}
+    names.update((name, getattr(drgn, name)) for name in _NAMES if hasattr(drgn, name))
+    for module in (drgn.helpers.common, drgn.helpers.linux):
+        names.update((name, getattr(module, name)) for name in module.__dict__["__all__"])
+    return names
+
+
 class _DrgnConsole(epython.Console):
-    """A prompt that knows drgn's %commands."""
+    """A prompt that shows drgn's objects as drgn does, and knows its %commands."""
 
     def __init__(self, names: dict[str, object], prog: drgn.Program) -> None:
         super().__init__(names)
         self._prog = prog
 
-    def push(self, line: str, *more: Any, **options: Any) -> bool:
-        if self.buffer or not line.lstrip().startswith("%"):
-            return super().push(line, *more, **options)
-        from drgn.commands import run_command
+    def runsource(self, source: str, *more: Any, **options: Any) -> bool:
+        if not source.startswith("%"):
+            return super().runsource(source, *more, **options)
+        import drgn.commands
 
         try:
-            run_command(self._prog, line.lstrip()[1:])
-        except SystemExit:
+            drgn.commands.run_command(self._prog, source[1:])
+        except (SystemExit, KeyboardInterrupt):
             raise
-        except Exception:
-            self.showtraceback()
+        except Exception as error:
+            print(error)
         return False
+
+
+def _display(value: object) -> None:
+    """The prompt's ``sys.displayhook``."""
+    import drgn
+
+    if value is None:
+        return
+    builtins.__dict__["_"] = value
+    try:
+        drgns = (drgn.SourceLocation, drgn.StackFrame, drgn.StackTrace, drgn.Type, drgn.Object)
+        print(str(value) if isinstance(value, drgns) else repr(value))
+    except drgn.FaultError as error:
+        print(f"{value!r}: {error}")
+
+
+def _prompt(prog: drgn.Program) -> int:
+    before = sys.displayhook
+    sys.displayhook = _display
+    try:
+        return epython.prompt(_DrgnConsole(namespace(prog), prog), BANNER)
+    finally:
+        sys.displayhook = before
 
 
 def run(words: list[str]) -> int:
@@ -59,8 +107,8 @@ def run(words: list[str]) -> int:
             raise UsageError('drgn: -e needs code, in double quotes: drgn -e "print(prog)"')
         source, argv = words[1].encode(), ["-e", *words[2:]]
         return _with_program(
-            lambda names, prog: epython.run_reported(
-                "drgn", source, "<drgn -e>", argv, wants_traceback, names
+            lambda prog: epython.run_reported(
+                "drgn", source, "<drgn -e>", argv, wants_traceback, namespace(prog)
             )
         )
     if words:
@@ -68,18 +116,17 @@ def run(words: list[str]) -> int:
         with open(path, "rb") as file:
             source = file.read()
         return _with_program(
-            lambda names, prog: epython.run_reported(
-                "drgn", source, path, [path, *words[1:]], wants_traceback, names
+            lambda prog: epython.run_reported(
+                "drgn", source, path, [path, *words[1:]], wants_traceback, namespace(prog)
             )
         )
-    return _with_program(lambda names, prog: epython.prompt(_DrgnConsole(names, prog), BANNER))
+    return _with_program(_prompt)
 
 
-def _with_program(body: Callable[[dict[str, object], drgn.Program], int]) -> int:
-    """Calls ``body`` with the names of drgn's command line, and prog as its default program."""
+def _with_program(body: Callable[[drgn.Program], int]) -> int:
+    """Calls ``body`` with the session's program, which is drgn's default program for so long."""
     try:
         import drgn
-        from drgn.cli import default_globals
     except ImportError as error:
         raise CrashextError(
             f"drgn: {error}; install it into the Python that crashext was built for"
@@ -93,6 +140,6 @@ def _with_program(body: Callable[[dict[str, object], drgn.Program], int]) -> int
         before = None
     drgn.set_default_prog(prog)
     try:
-        return body(default_globals(prog), prog)
+        return body(prog)
     finally:
         drgn.set_default_prog(before)

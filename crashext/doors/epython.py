@@ -89,9 +89,18 @@ def run_reported(
     wants_traceback: bool,
     names: Optional[dict[str, object]] = None,
 ) -> int:
-    """:func:`run_source`; an exception that the program did not catch is shown, and 1 returned."""
+    """:func:`run_source`; an exception that the program did not catch is shown, and 1 returned.
+
+    Without ``names`` it is a program for PyKdump, whose hooks are called.
+    """
     try:
-        return run_source(source, path, argv, names)
+        if names is not None:
+            return run_source(source, path, argv, names)
+        _call_hook("enterepython")
+        try:
+            return run_source(source, path, argv, {})
+        finally:
+            _call_hook("exitepython")
     except (CrashextError, HelpRequested, BrokenPipeError):
         raise
     except Exception as error:
@@ -107,30 +116,25 @@ def _without_our_frames(error: Exception, path: str) -> Exception:
     return error.with_traceback(traceback) if traceback is not None else error
 
 
-def run_source(
-    source: bytes, path: str, argv: list[str], names: Optional[dict[str, object]] = None
-) -> int:
-    """Runs ``source`` in a fresh ``__main__``; what it changed in ``sys`` is put back."""
+def run_source(source: bytes, path: str, argv: list[str], names: dict[str, object]) -> int:
+    """Runs ``source`` in a fresh ``__main__`` with these names; puts back what it changed in
+    ``sys``."""
     main = types.ModuleType("__main__")
-    main.__dict__.update({**(names or {}), "__name__": "__main__", "__file__": path})
+    main.__dict__.update({**names, "__name__": "__main__", "__file__": path})
     saved = sys.modules.get("__main__"), sys.argv, list(sys.path), sys.stdout, sys.stderr
     sys.modules["__main__"] = main
     sys.argv = argv
     directory = os.path.dirname(os.path.realpath(path))
     sys.path[:0] = [directory, *search_path()[1:]]
     try:
-        _call_hook("enterepython")
         exec(compile(source, path, "exec"), main.__dict__)
         return 0
     finally:
-        try:
-            _call_hook("exitepython")
-        finally:
-            if saved[0] is not None:
-                sys.modules["__main__"] = saved[0]
-            sys.argv = saved[1]
-            sys.path[:] = saved[2]
-            sys.stdout, sys.stderr = saved[3:]
+        if saved[0] is not None:
+            sys.modules["__main__"] = saved[0]
+        sys.argv = saved[1]
+        sys.path[:] = saved[2]
+        sys.stdout, sys.stderr = saved[3:]
 
 
 def _call_hook(name: str) -> None:

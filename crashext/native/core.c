@@ -12,6 +12,7 @@
 
 #include "crashext.h"
 #include "config.h"
+#include "help.h" /* generated: help_pages[], see crashext/doors/pages.py */
 
 #include <defs.h>
 
@@ -25,6 +26,7 @@ EXPORTED const char crashext_build[] = CRASHEXT_BUILD_ID;
 
 static PyObject *door;
 static char *extension_path;
+static char *start_directory;
 static struct command_table_entry *table; /* ends with an entry without a name */
 static int commands;
 static struct extension_table *extension;
@@ -32,6 +34,11 @@ static struct extension_table *extension;
 const char *core_extension_path(void)
 {
 	return extension_path;
+}
+
+const char *core_start_directory(void)
+{
+	return start_directory;
 }
 
 int core_command_count(void)
@@ -84,6 +91,8 @@ int core_run(void *argv)
 	return code;
 }
 
+static int ready(void);
+
 /* crash calls this for every command of ours. */
 static void run_command(void)
 {
@@ -91,6 +100,8 @@ static void run_command(void)
 	PyObject *argv;
 	int i, code = 1;
 
+	if (!ready())
+		return;
 	guard_enter_python(&saved);
 	argv = PyList_New(0);
 	for (i = 0; argv && i < argcnt; i++) {
@@ -114,15 +125,6 @@ static void run_command(void)
 		guard_abandon();
 }
 
-static char *copy(const char *text)
-{
-	char *result = strdup(text);
-
-	if (!result)
-		PyErr_NoMemory();
-	return result;
-}
-
 /*
  * Adds a command; help is crash's: name, one line, synopsis, text lines, NULL. Nothing that crash
  * has seen is ever freed: it may hold a pointer (pc->lastcmd, a loop over a table).
@@ -137,56 +139,22 @@ int core_register(const char *name, const char *const *help)
 		;
 	grown = calloc(commands + 2, sizeof(*grown));
 	lines = calloc(n + 1, sizeof(*lines));
-	if (!grown || !lines) {
-		free(grown);
-		free(lines);
-		PyErr_NoMemory();
+	if (!grown || !lines)
 		return -1;
-	}
 	for (i = 0; i < n; i++)
-		if (!(lines[i] = copy(help[i])))
+		if (!(lines[i] = strdup(help[i])))
 			return -1;
 	if (commands)
 		memcpy(grown, table, commands * sizeof(*grown));
 	grown[commands].func = run_command;
 	grown[commands].help_data = lines;
-	if (!(grown[commands].name = copy(name)))
+	if (!(grown[commands].name = strdup(name)))
 		return -1;
 	table = grown;
 	commands++;
 	if (extension && extension->flags & REGISTERED) {
 		extension->command_table = table;
 		help_init();
-	}
-	return 0;
-}
-
-/* Takes the door's list of (name, [help line, ...]). */
-static int register_door(PyObject *list)
-{
-	Py_ssize_t i, j;
-
-	for (i = 0; i < PyList_Size(list); i++) {
-		const char *name, **help;
-		PyObject *lines;
-		int failed;
-
-		if (!PyArg_ParseTuple(PyList_GetItem(list, i), "sO!", &name, &PyList_Type, &lines))
-			return -1;
-		help = calloc(PyList_Size(lines) + 1, sizeof(*help));
-		if (!help) {
-			PyErr_NoMemory();
-			return -1;
-		}
-		failed = 0;
-		for (j = 0; j < PyList_Size(lines); j++)
-			if (!(help[j] = PyUnicode_AsUTF8(PyList_GetItem(lines, j))))
-				failed = 1;
-		if (failed || core_register(name, help)) {
-			free(help);
-			return -1;
-		}
-		free(help);
 	}
 	return 0;
 }
@@ -257,34 +225,44 @@ static int start_python(void)
 	return 0;
 }
 
+/* Starts Python at the first command: loading the extension costs next to nothing. */
+static int ready(void)
+{
+	static enum { NEW, READY, BROKEN } state;
+	PyObject *result;
+
+	if (state == NEW) {
+		state = BROKEN;
+		if (start_python())
+			return FALSE;
+		door = PyImport_ImportModule("crashext.doors.crash");
+		result = door ? PyObject_CallMethod(door, "start", NULL) : NULL;
+		if (!result) {
+			print_exception("crashext.so: cannot start its Python part");
+			return FALSE;
+		}
+		Py_DECREF(result);
+		state = READY;
+	} else if (state == BROKEN) {
+		fprintf(fp, "crashext.so: it could not start; mend that and start crash anew\n");
+	}
+	return state == READY;
+}
+
 /* Called by the loader each time that crash loads it. 0: commands are registered. */
 EXPORTED int crashext_attach(const char *path)
 {
-	static int broken;
-	PyObject *list;
+	int i;
 
-	if (broken) {
-		fprintf(fp, "crashext.so: it could not start earlier in this session: start crash "
-			    "anew\n");
-		return -1;
-	}
 	free(extension_path);
 	extension_path = strdup(path);
-	if (!Py_IsInitialized() && start_python()) {
-		broken = 1;
-		return -1;
-	}
-	if (!door) {
-		door = PyImport_ImportModule("crashext.doors.crash");
-		list = door ? PyObject_CallMethod(door, "start", NULL) : NULL;
-		if (!list || register_door(list)) {
-			print_exception("crashext.so: cannot start its Python part");
-			Py_XDECREF(list);
-			broken = 1;
+	if (!start_directory)
+		start_directory = getcwd(NULL, 0);
+	for (i = commands; i < (int)(sizeof(help_pages) / sizeof(help_pages[0])); i++)
+		if (core_register(help_pages[i][0], help_pages[i])) {
+			fprintf(fp, "crashext.so: no memory\n");
 			return -1;
 		}
-		Py_DECREF(list);
-	}
 	extension = pc->curext;
 	register_extension(table);
 	return extension->flags & REGISTERED ? 0 : -1;

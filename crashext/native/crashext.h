@@ -50,6 +50,8 @@ int catch_exceptions(crash_call call, void *arg, char *message, size_t size);
 
 /* core.c */
 const char *core_extension_path(void);
+/* The working directory when crash first loaded us: the paths that crash keeps start there. */
+const char *core_start_directory(void);
 int core_register(const char *name, const char *const *help);
 int core_command_count(void);
 const char *core_command_name(int index);

@@ -48,6 +48,19 @@ static int to_address(PyObject *object, void *result)
 	return 1;
 }
 
+/* PyErr_Format() knows no 64-bit hexadecimal numbers before Python 3.12. */
+__attribute__((format(printf, 1, 2))) static PyObject *error_format(const char *format, ...)
+{
+	char line[256];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(line, sizeof(line), format, list);
+	va_end(list);
+	PyErr_SetString(crash_error, line);
+	return NULL;
+}
+
 static PyObject *decode(const struct text *text)
 {
 	return PyUnicode_DecodeUTF8(text->data ? text->data : "", (Py_ssize_t)text->size,
@@ -126,7 +139,10 @@ static int read_memory(unsigned long long address, int space, void *buffer, long
 
 	if (guard_quick(do_read, &r) == CALL_OK && r.ok)
 		return 0;
-	PyErr_Format(crash_error, "cannot read %ld bytes at 0x%llx", size, address);
+	/* Ctrl-C may have cut the read short: then it is the reason. */
+	if (PyErr_CheckSignals())
+		return -1;
+	error_format("cannot read %ld bytes at 0x%llx", size, address);
 	return -1;
 }
 
@@ -261,7 +277,7 @@ static PyObject *py_set_readmem_task(PyObject *self, PyObject *task)
 	c.task = address;
 	c.found = NULL;
 	if (guard_quick(do_task_to_context, &c) != CALL_OK || !c.found) {
-		PyErr_Format(crash_error, "0x%llx is no task", address);
+		error_format("0x%llx is no task", address);
 		return NULL;
 	}
 	if (!former)
@@ -296,7 +312,9 @@ static PyObject *translate(crash_call call, struct translation *t)
 {
 	if (guard_quick(call, t) == CALL_OK && t->ok)
 		return PyLong_FromUnsignedLongLong(t->physical);
-	PyErr_Format(crash_error, "0x%lx is not mapped", t->address);
+	if (PyErr_CheckSignals())
+		return NULL;
+	error_format("0x%lx is not mapped", t->address);
 	return NULL;
 }
 
@@ -349,7 +367,7 @@ static PyObject *py_phys_to_page(PyObject *self, PyObject *arg)
 	p.physical = physical;
 	if (guard_quick(do_phys_to_page, &p) == CALL_OK && p.ok)
 		return PyLong_FromUnsignedLong(p.page);
-	PyErr_Format(crash_error, "physical 0x%llx has no page", physical);
+	error_format("physical 0x%llx has no page", physical);
 	return NULL;
 }
 
@@ -832,7 +850,7 @@ static PyObject *py_register_epython_prog(PyObject *self, PyObject *args_)
 	if (guard_quick(do_claim_name, &a) != CALL_OK || a.taken)
 		Py_RETURN_FALSE;
 	if (core_register(help[0], help))
-		return NULL;
+		return PyErr_NoMemory();
 	Py_RETURN_TRUE;
 }
 
@@ -975,7 +993,7 @@ static PyObject *py_get_task_mem_usage(PyObject *self, PyObject *arg)
 		return NULL;
 	t.task = address;
 	if (guard_quick(do_task_mem_usage, &t) != CALL_OK) {
-		PyErr_Format(crash_error, "0x%llx: memory usage unknown", address);
+		error_format("0x%llx: memory usage unknown", address);
 		return NULL;
 	}
 	return Py_BuildValue("(kk)", (ulong)(t.usage.total_vm * PAGESIZE() / 1024),
@@ -1006,7 +1024,7 @@ static PyObject *py_get_pathname(PyObject *self, PyObject *args_)
 	t.vfsmnt = vfsmnt;
 	t.path = path;
 	if (guard_quick(do_get_pathname, &t) != CALL_OK) {
-		PyErr_Format(crash_error, "dentry 0x%llx: path unknown", dentry);
+		error_format("dentry 0x%llx: path unknown", dentry);
 		return NULL;
 	}
 	return PyUnicode_DecodeFSDefault(path);
@@ -1273,11 +1291,12 @@ static PyObject *py_session(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	return Py_BuildValue(
-		"{s:z,s:z,s:z,s:z,s:O,s:O,s:z,s:z}", "namelist", pc->namelist, "namelist_debug",
-		pc->namelist_debug, "debuginfo_file", pc->debuginfo_file, "dumpfile", pc->dumpfile,
-		"live", ACTIVE() ? Py_True : Py_False, "tty", pc->flags & TTY ? Py_True : Py_False,
-		"extension", core_extension_path(), "program", pc->program_path);
+	return Py_BuildValue("{s:z,s:z,s:z,s:z,s:z,s:O,s:O,s:z,s:z}", "directory",
+			     core_start_directory(), "namelist", pc->namelist, "namelist_debug",
+			     pc->namelist_debug, "debuginfo_file", pc->debuginfo_file, "dumpfile",
+			     pc->dumpfile, "live", ACTIVE() ? Py_True : Py_False, "tty",
+			     pc->flags & TTY ? Py_True : Py_False, "extension",
+			     core_extension_path(), "program", pc->program_path);
 }
 
 static PyMethodDef crashext_methods[] = {

@@ -23,10 +23,14 @@ class Opened:
 
 @functools.cache
 def opened() -> Opened:
-    """Called first when crashext.so is loaded: crash keeps the paths as they were typed, and
-    they are relative to the directory it was started in."""
+    """The files of this session. crash keeps their paths as they were typed, relative to the
+    directory that it was started in."""
     session = _crashext.session()
+
+    def absolute(name: str) -> str:
+        return os.path.normpath(os.path.join(session["directory"], name))
+
     names = (session["debuginfo_file"], session["namelist_debug"], session["namelist"])
-    kernels = tuple(dict.fromkeys(os.path.abspath(name) for name in names if name))
+    kernels = tuple(dict.fromkeys(absolute(name) for name in names if name))
     dump = None if session["live"] else session["dumpfile"]
-    return Opened(kernels, os.path.abspath(dump) if dump else None, session["live"])
+    return Opened(kernels, absolute(dump) if dump else None, session["live"])

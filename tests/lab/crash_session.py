@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Drives a real ``crash`` through a pseudo-terminal, as a person would."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Optional
+
+PROMPT = "crash> "
+#: A dump opens in seconds; under load on a small machine in a minute. Only a hang takes longer.
+PATIENCE = 180.0
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
+
+
+class SessionEnded(AssertionError):
+    """crash ended, or did not come back to its prompt."""
+
+
+class CrashSession:
+    """One crash process with a terminal. Use as a context manager."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        program: Sequence[str] = ("crash",),
+        directory: Optional[str] = None,
+        environment: Optional[dict[str, str]] = None,
+    ) -> None:
+        argv = [*program, *arguments]
+        # No .crashrc and no environment of the person who runs the tests.
+        settings = {**os.environ, "TERM": "dumb", "HOME": "/nonexistent", **(environment or {})}
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            try:
+                if directory:
+                    os.chdir(directory)
+                os.execvpe(argv[0], argv, settings)
+            finally:
+                os._exit(127)
+        size = struct.pack("HHHH", 50, 1000, 0, 0)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
+        self._seen = ""
+        self.exit_status: Optional[int] = None
+        self.greeting = self.wait_for_prompt()
+
+    def __enter__(self) -> CrashSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    # Talking
+
+    def send(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C, typed."""
+        self.send("\x03")
+
+    def wait_for(self, text: str) -> str:
+        """What crash prints before ``text``; ``text`` itself is dropped."""
+        end = time.monotonic() + PATIENCE
+        while text not in self._seen:
+            if not self._receive(max(0.0, end - time.monotonic())):
+                raise SessionEnded(f"no {text!r} within {PATIENCE:g} s, but {self._seen[-2000:]!r}")
+        before, _, self._seen = self._seen.partition(text)
+        return before
+
+    def wait_for_prompt(self) -> str:
+        """What crash prints before it asks for the next command.
+
+        Commands print "crash> …" too (examples, hints): a prompt is what stands at the end of all
+        output, at the begin of a line or, after output without a newline, when nothing follows.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            if self._seen == PROMPT or self._seen.endswith("\n" + PROMPT):
+                break
+            at_end = self._seen.endswith(PROMPT)
+            if not self._receive(0.5 if at_end else max(0.0, end - time.monotonic())):
+                if at_end:
+                    break
+                raise SessionEnded(f"no prompt within {PATIENCE:g} s, but {self._seen[-2000:]!r}")
+        before, self._seen = self._seen[: -len(PROMPT)], ""
+        return before
+
+    def _receive(self, patience: float) -> bool:
+        """Takes what crash has written; False when there was nothing for ``patience`` seconds."""
+        if not select.select([self._terminal], [], [], patience)[0]:
+            return False
+        try:
+            data = os.read(self._terminal, 65536)
+        except OSError:  # EIO: the other side has closed
+            data = b""
+        if not data:
+            self._reap()
+            raise SessionEnded(f"crash ended (status {self.exit_status}): {self._seen[-2000:]!r}")
+        self._seen += _ESCAPES.sub("", data.decode(errors="replace")).replace("\r", "")
+        return True
+
+    def run(self, command: str) -> str:
+        """The output of one command, without the echo of the command itself."""
+        self.send(command + "\n")
+        return self.wait_for_prompt().partition("\n")[2]
+
+    # Watching
+
+    def resident(self) -> int:
+        """Resident memory in KiB, file pages not counted."""
+        with open(f"/proc/{self.pid}/status") as status:
+            for line in status:
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1])
+        raise AssertionError("no RssAnon")
+
+    def descriptors(self) -> set[str]:
+        """What the open file descriptors point to, as ``number path``."""
+        directory = f"/proc/{self.pid}/fd"
+        result = set()
+        for name in os.listdir(directory):
+            try:
+                result.add(f"{name} {os.readlink(os.path.join(directory, name))}")
+            except FileNotFoundError:
+                continue
+        return result
+
+    # Ending
+
+    def _reap(self) -> None:
+        if self.exit_status is None:
+            self.exit_status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def close(self) -> None:
+        if self.exit_status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self._reap()
+        os.close(self._terminal)
