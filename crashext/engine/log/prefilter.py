@@ -19,35 +19,26 @@ _DIRECT = (
     b"Kernel panic - not syncing",
     b"Unable to handle kernel ",
     b"invoked oom-killer: gfp_mask=",
-    b"ut of memory: Kill",
-    b"ut of memory (",
+    b"ut of memory",
     b"unreferenced object 0x",
     b"new suspected memory leaks",
-    b"slab error in ",
+    b"(): cache `",  # slab error in …
     b"Slab corruption",
     b"Linux version ",
     b"[Hardware Error]: CPU ",
     b"hard LOCKUP on cpu ",
     b"_lock trap at address: ",
 )
-_KEPT = b"BUGWARNIS#"
+_KEPT = b"ABCFGINOPRSUW[]#:"
 _DROPPED = bytes(set(range(256)) - set(_KEPT))
 #: What is left of a needle in the residue → the needles themselves.
 _RESIDUE = (
     (b"BUG", (b"BUG",)),
-    (b"#", (b"[#",)),
-    (b"WARNING", (b"WARNING: ",)),
-    (b"UBSAN", (b"UBSAN: ",)),
-    (b"AN", (b"PANIC: double fault",)),
-    (
-        b"IN",
-        (
-            b"INFO: task ",
-            b"INFO: rcu",
-            b"[ INFO: ",
-            b"INFO: trying to register",
-        ),
-    ),
+    (b"[#", (b"[#",)),
+    (b"WARNING:", (b"WARNING: ",)),
+    (b"UBSAN:", (b"UBSAN: ",)),
+    (b"PANIC:", (b"PANIC: double fault",)),
+    (b"INFO:", (b"INFO: task ", b"INFO: rcu", b"[ INFO: ", b"INFO: trying to register")),
 )
 
 
