@@ -23,6 +23,7 @@ NO_ANSWER = (
     drgn.ObjectAbsentError,
     drgn.OutOfBoundsError,
     drgn.MissingDebugInfoError,
+    drgn.BadDataError,  # damaged or dishonest DWARF: "division by zero in DWARF expression"
 )
 
 

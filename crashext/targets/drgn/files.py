@@ -96,7 +96,7 @@ class DebugFileFinder:
 
     def _find_module(self, module: drgn.Module) -> None:
         wanted = module.build_id.hex() if module.build_id else None
-        choice = choose(self._module_candidates(module.name, wanted), wanted, "module")
+        choice = choose(self.module_files(module.name, wanted), wanted, "module")
         if choice.rejected:
             self.rejected[module.name] = "; ".join(choice.rejected[:2])
         if choice.file is None:
@@ -110,7 +110,8 @@ class DebugFileFinder:
             file.write(unpack(choice.file.path))
         module.try_file(choice.file.path, fd=descriptor)
 
-    def _module_candidates(self, name: str, wanted: Optional[str]) -> Sequence[str]:
+    def module_files(self, name: str, wanted: Optional[str]) -> Sequence[str]:
+        """Where a module's file can be, in the order of trial; they may not exist."""
         given = [p for p in self._files() if module_name(os.path.basename(p)) == name]
         directories = tuple(self._directories())
         if directories != self._indexed:

@@ -2,22 +2,25 @@
 """What the source calls the memory operand of the faulting instruction.
 
 DWARF knows the variables of the function at RIP and of the functions inlined there. The operand is
-``displacement(register)``; the variable wanted is a pointer whose value is the register's. The
-member is then the one at the displacement of the struct it points to. Where no variable holds the
-pointer, the instructions before RIP tell from where the register was loaded (see
-:mod:`crashext.targets.drgn.origin`).
+``displacement(register)``; what is wanted is the pointer that the register holds. In this order:
+
+1. a pointer variable whose value is the register's;
+2. what the instructions before RIP loaded into the register (:mod:`.origin`);
+3. a pointer member of what a variable points to, when just one holds the value.
+
+The member of the operand is then the one at the displacement of the struct pointed to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
 import drgn
-from drgn import Program, Type, TypeKind
+from drgn import Object, Program, Type, TypeKind
 
 from crashext.errors import Unknown
-from crashext.targets.drgn import origin
+from crashext.targets.drgn import origin, stack
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.members import (
     AGGREGATES,
@@ -31,6 +34,9 @@ from crashext.targets.drgn.members import (
 _MASK = (1 << 64) - 1
 #: Variables looked at in one frame.
 MAX_LOCALS = 64
+#: Bytes of a struct that are searched for a pointer, and levels of structs inside it.
+MAX_STRUCT = 16384
+MAX_NESTING = 3
 
 
 def describe(
@@ -47,30 +53,43 @@ def describe(
     :param displacement: signed bytes added to the register; the address itself without one.
     :param size: bytes accessed.
     """
-    base = registers[register] if register is not None else None
-    if register is not None and base is None:
-        raise Unknown(f"the value of {register} is not known")
     pointers = list(_pointers(trace))
     if not pointers and not _has_variables(trace):
         raise Unknown("no debug info for the variables of this function")
-    found = []
-    for pointer in pointers:
-        text = _match(pointer, base, displacement, size)
-        if text is not None and text not in found:
-            found.append(text)
-    if register is not None and len(found) != 1:
-        # None or several: two NULL pointers can be in scope, only one of them was loaded.
-        loaded = origin.of_register(prog, pointers, registers, register)
-        text = _match(loaded, base, displacement, size) if loaded is not None else None
+    if register is None:
+        found = _unique(_constant(p, displacement, size) for p in pointers)
+        if not found:
+            raise Unknown(f"no variable in scope points to {displacement:#x}")
+        return found[0] if len(found) == 1 else " or ".join(found[:3])
+    if register not in registers:
+        raise Unknown(f"the value of {register} is not known")
+    value = registers[register]
+    found = _unique(
+        dereference(p.expression, p.target, displacement, size)
+        for p in pointers
+        if p.value == value
+    )
+    if len(found) == 1:
+        return found[0]
+    # None, or several NULL pointers of which only one was loaded.
+    loaded = _loaded(prog, pointers, registers, register)
+    if loaded is not None:
+        text = dereference(loaded.expression, loaded.target, displacement, size)
         if text is not None:
             return text
-    if not found:
-        raise Unknown(
-            f"no variable in scope holds the value of {register}"
-            if register is not None
-            else "no variable in scope points there"
-        )
-    return found[0] if len(found) == 1 else " or ".join(found[:3])
+    if found:
+        return " or ".join(found[:3])
+    inside = _unique(
+        dereference(p.expression, p.target, displacement, size)
+        for p in members_holding(pointers, prog, value)
+    )
+    if len(inside) == 1:
+        return inside[0]
+    raise Unknown(f"no variable in scope holds the value of {register}")
+
+
+def _unique(texts: Iterator[Optional[str]]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if text is not None))
 
 
 def _has_variables(trace: drgn.StackTrace) -> bool:
@@ -102,18 +121,85 @@ def _pointers(trace: drgn.StackTrace) -> Iterator[Pointer]:
                 continue
 
 
-def _match(pointer: Pointer, base: Optional[int], displacement: int, size: int) -> Optional[str]:
-    """The operand in terms of one pointer, None when it has nothing to do with it."""
-    if base is not None:
-        if pointer.value != base:
-            return None
-        offset = displacement
-    else:
-        # A constant address: the compiler knew the pointer's value and folded the offset.
-        offset = signed((displacement - pointer.value) & _MASK)
-        if not 0 <= offset < max(size_of(pointer.target), 1):
-            return None
+def _constant(pointer: Pointer, address: int, size: int) -> Optional[str]:
+    """The operand at a constant address: the compiler knew the pointer and folded the offset."""
+    offset = signed((address - pointer.value) & _MASK)
+    if not 0 <= offset < max(size_of(pointer.target), 1):
+        return None
     return dereference(pointer.expression, pointer.target, offset, size)
+
+
+def _loaded(
+    prog: Program, pointers: Sequence[Pointer], registers: Mapping[str, int], register: str
+) -> Optional[Pointer]:
+    try:
+        code = origin.before(prog, registers["rip"])
+    except Unknown:
+        return None
+
+    def variable_in(address: int, name: str) -> Optional[Pointer]:
+        return variable_in_register(prog, registers, address, name)
+
+    return origin.Flow(prog, registers, pointers, code, variable_in).pointer_of(register)
+
+
+#: A value that no register holds by chance.
+_MARK = 0x5CA1_AB1E_0DD5_EED5
+
+
+def variable_in_register(
+    prog: Program, registers: Mapping[str, int], address: int, register: str
+) -> Optional[Pointer]:
+    """The one pointer variable that the debug info places in a register at a code address.
+
+    drgn does not show a variable's location; so the function is entered at that address with a
+    mark in the register, and the variable that then has the mark for a value lives there.
+    """
+    marked = {**registers, "rip": address, register: _MARK}
+    try:
+        trace = prog.stack_trace(stack.pt_regs(prog, marked))
+        found = [pointer for pointer in _pointers(trace) if pointer.value == _MARK]
+    except (Unknown, *NO_ANSWER):
+        return None
+    return found[0] if len(found) == 1 else None
+
+
+def members_holding(pointers: Sequence[Pointer], prog: Program, value: int) -> Iterator[Pointer]:
+    """``p->member`` for each pointer member that holds a value, one step from each variable.
+
+    Only for values that tell something: NULL is in every struct.
+    """
+    if value < 4096:
+        return
+    seen: set[tuple[str, int]] = set()
+    for pointer in pointers:
+        key = (pointer.expression, pointer.value)
+        if key in seen or pointer.target.unaliased_kind() not in AGGREGATES:
+            continue
+        seen.add(key)
+        length = size_of(pointer.target)
+        if not 0 < length <= MAX_STRUCT:
+            continue
+        try:
+            data = prog.read(pointer.value, length)
+            outer = Object.from_bytes_(prog, pointer.target, data)
+        except NO_ANSWER:
+            continue
+        yield from _holding(outer, pointer.expression + "->", value, MAX_NESTING)
+
+
+def _holding(outer: Object, prefix: str, value: int, nesting: int) -> Iterator[Pointer]:
+    for member in outer.type_.unaliased().members or ():
+        if member.name is None or member.bit_field_size is not None:
+            continue
+        kind = member.type.unaliased_kind()
+        if kind == TypeKind.POINTER:
+            target = pointee(member.type)
+            if target is not None and int(outer.member_(member.name).value_()) == value:
+                yield Pointer(prefix + member.name, value, target)
+        elif kind in AGGREGATES and nesting > 0:
+            inner = outer.member_(member.name)
+            yield from _holding(inner, f"{prefix}{member.name}.", value, nesting - 1)
 
 
 def dereference(expression: str, target: Type, offset: int, size: int) -> Optional[str]:

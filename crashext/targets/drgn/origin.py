@@ -1,48 +1,154 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From where the faulting instruction's base register was loaded, in the source's words.
+"""From where the faulting instruction's base register came, in the source's words.
 
-The instructions before RIP are read backwards for the last one that wrote the register. When that
-is a load whose own address registers still hold their values, memory is read again: only if the
-same value lies there is the load taken for the origin. So a jump from elsewhere in the function
-cannot lead to a wrong name.
+The instructions before RIP are read backwards for the last one that wrote the register, and what
+that one loaded from is resolved the same way. Wherever a value can be had twice (from the register
+at RIP, and from memory again) the two must agree, or nothing is said: so a jump from elsewhere in
+the function cannot lead to a wrong name. Where it cannot be had twice, no jump may land between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional
+from dataclasses import dataclass
+from typing import Callable, Optional
 
 import drgn
 from drgn import Program
 
-from crashext.engine.x86.decoder import Decoded, borders_before, decode_run
+from crashext.engine.x86.decoder import Decoded, Memory, borders_before, decode_run
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.members import AGGREGATES, Pointer, member_at, pointee
 
 #: Bytes of code before RIP that are looked at.
-WINDOW = 512
-#: Loads followed one after the other: ``a->b->c->d``.
-MAX_LOADS = 4
+WINDOW = 1024
+#: Instructions followed one after the other: ``a->b->c->d`` with copies between.
+MAX_STEPS = 12
 #: Registers that a callee may change (System V AMD64 ABI, 3.2.1).
 CALLER_SAVED = frozenset(("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"))
 
+_MASK = (1 << 64) - 1
 
-def of_register(
-    prog: Program,
-    pointers: Sequence[Pointer],
-    registers: Mapping[str, int],
-    register: str,
-) -> Optional[Pointer]:
-    """The pointer expression that the register was loaded from; None when it cannot be told.
+#: Gives the pointer variable that the debug info places in a register at an address.
+VariableIn = Callable[[int, str], Optional[Pointer]]
 
-    :param pointers: variables in scope that hold a pointer, with their values.
-    """
-    try:
-        code = before(prog, registers["rip"])
-    except Unknown:
-        return None
-    return _origin(prog, pointers, registers, register, code, MAX_LOADS)
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a register held: its value, if that can be told, and the expression for it."""
+
+    value: Optional[int]
+    pointer: Optional[Pointer] = None
+
+
+@dataclass
+class Flow:
+    """The function's code up to RIP, and what is known at RIP."""
+
+    prog: Program
+    registers: Mapping[str, int]
+    pointers: Sequence[Pointer]
+    code: Sequence[Decoded]
+    variable_in: VariableIn
+
+    def pointer_of(self, register: str) -> Optional[Pointer]:
+        """The expression for what the register holds at RIP; None when it cannot be told."""
+        found = self._before(register, len(self.code), MAX_STEPS)
+        return found.pointer if found is not None else None
+
+    def _before(self, register: str, position: int, steps: int) -> Optional[Resolved]:
+        """What ``register`` held just before ``code[position]``."""
+        if steps == 0:
+            return None
+        for index in range(position - 1, -1, -1):
+            if register in _writes(self.code[index]):
+                return self._written(register, index, position, steps)
+        if not self._changed(register, 0):
+            return self._named(register, self.registers.get(register), position)
+        return self._named(register, None, position)
+
+    def _written(self, register: str, index: int, position: int, steps: int) -> Optional[Resolved]:
+        step = self.code[index]
+        lasting = not self._changed(register, index + 1)
+        known = self.registers.get(register) if lasting else None
+        if step.mnemonic != "mov" or register in step.maybe_written or "call" in step.flow:
+            return self._named(register, known, position)
+        sources = step.explicit_memory()
+        if not sources:
+            source = step.operand_registers[-1] if len(step.operand_registers) == 2 else ""
+            copied = self._before(source, index, steps - 1) if source else None
+            if copied is None or known is None or copied.value in (None, known):
+                return copied
+            return None
+        loaded = self._load(sources[0], index, steps)
+        if loaded is None:
+            return self._named(register, known, position)
+        if known is not None and loaded.value is not None and loaded.value != known:
+            return None
+        value = known if known is not None else loaded.value
+        if loaded.value is None and self._joined(index, position):
+            return None
+        if loaded.pointer is None:
+            return self._named(register, value, position)
+        named = loaded.pointer
+        return Resolved(value, Pointer(named.expression, value or 0, named.target))
+
+    def _load(self, memory: Memory, index: int, steps: int) -> Optional[Resolved]:
+        """What ``code[index]`` loaded from a memory operand."""
+        if memory.index or memory.segment or memory.size != 8:
+            return None
+        if memory.rip_relative or memory.base is None:
+            return _global(self.prog, memory.displacement)
+        if memory.base in ("rsp", "rbp") and not self._changed(memory.base, index):
+            # A slot of the stack frame: the spilled variable is found by its value.
+            value = _read(self.prog, self.registers[memory.base] + memory.displacement)
+            return self._by_value(value)
+        base = self._before(memory.base, index, steps - 1)
+        if base is None:
+            return None
+        value = None
+        if base.value is not None:
+            value = _read(self.prog, base.value + memory.displacement)
+        if base.pointer is None:
+            return Resolved(value)
+        return Resolved(value, _member(base.pointer, memory.displacement, value or 0))
+
+    def _named(self, register: str, value: Optional[int], position: int) -> Optional[Resolved]:
+        """A value by the variable that holds it; one that is NULL or lost, by its place."""
+        if value:
+            found = self._by_value(value)
+            if found is not None and found.pointer is not None:
+                return found
+        if position < len(self.code):
+            variable = self.variable_in(self.code[position].address, register)
+            if variable is not None and not self._joined(position, len(self.code)):
+                return Resolved(value, Pointer(variable.expression, value or 0, variable.target))
+        return Resolved(value) if value is not None else None
+
+    def _by_value(self, value: Optional[int]) -> Optional[Resolved]:
+        if value is None:
+            return None
+        named = [pointer for pointer in self.pointers if pointer.value == value and value]
+        return Resolved(value, named[0] if named else None)
+
+    def _changed(self, register: str, start: int) -> bool:
+        """Whether ``code[start:]`` writes the register."""
+        return any(register in _writes(step) for step in self.code[start:])
+
+    def _joined(self, start: int, end: int) -> bool:
+        """Whether a jump before RIP lands after ``code[start]`` and not past ``code[end]``."""
+        low = self.code[start].address
+        high = self.code[end].address if end < len(self.code) else self.registers["rip"]
+        return any(
+            step.target is not None and step.flow != "call" and low < step.target <= high
+            for step in self.code
+        )
+
+
+def _writes(step: Decoded) -> frozenset[str]:
+    writes = step.written | step.maybe_written
+    return writes | CALLER_SAVED if "call" in step.flow else writes
 
 
 def before(prog: Program, rip: int) -> list[Decoded]:
@@ -61,62 +167,9 @@ def before(prog: Program, rip: int) -> list[Decoded]:
     return decode_run(data, offset, begin + offset)
 
 
-def _origin(
-    prog: Program,
-    pointers: Sequence[Pointer],
-    registers: Mapping[str, int],
-    register: str,
-    code: Sequence[Decoded],
-    loads: int,
-) -> Optional[Pointer]:
-    changed: set[str] = set()  # written between the load and RIP
-    for position in range(len(code) - 1, -1, -1):
-        step = code[position]
-        writes = step.written | step.maybe_written
-        if "call" in step.flow:
-            writes |= CALLER_SAVED
-        if register not in writes:
-            changed |= writes
-            continue
-        if step.mnemonic != "mov" or register in step.maybe_written:
-            return None
-        sources = step.explicit_memory()
-        if not sources:
-            source = step.operand_registers[-1] if len(step.operand_registers) == 2 else ""
-            if source in registers and source not in changed:
-                named = [p for p in pointers if p.value == registers[source]]
-                if len(named) == 1:
-                    return named[0]
-                return _origin(prog, pointers, registers, source, code[:position], loads)
-            return None
-        memory = sources[0]
-        if memory.index or memory.segment or memory.size != 8:
-            return None
-        if memory.rip_relative or memory.base is None:
-            address = memory.displacement
-            if _read(prog, address) != registers[register]:
-                return None
-            return _global(prog, address, registers[register])
-        base = memory.base
-        if base in changed or base == register or base not in registers or loads == 0:
-            return None
-        if _read(prog, registers[base] + memory.displacement) != registers[register]:
-            return None
-        holders = [p for p in pointers if p.value == registers[base] and p.value]
-        outer = (
-            holders[0]
-            if holders
-            else _origin(prog, pointers, registers, base, code[:position], loads - 1)
-        )
-        if outer is None:
-            return None
-        return _member(outer, memory.displacement, registers[register])
-    return None
-
-
 def _read(prog: Program, address: int) -> Optional[int]:
     try:
-        return int(prog.read_u64(address & (1 << 64) - 1))
+        return int(prog.read_u64(address & _MASK))
     except drgn.FaultError:
         return None
 
@@ -131,22 +184,25 @@ def _member(outer: Pointer, offset: int, value: int) -> Optional[Pointer]:
     return Pointer(f"{outer.expression}->{member.path}", value, target)
 
 
-def _global(prog: Program, address: int, value: int) -> Optional[Pointer]:
+def _global(prog: Program, address: int) -> Optional[Resolved]:
     """The global variable (or a pointer member of it) at an address."""
+    value = _read(prog, address)
+    if value is None:
+        return None
     try:
         symbol = prog.symbol(address)
         variable = prog.variable(symbol.name)
     except NO_ANSWER:
-        return None
+        return Resolved(value)
     if variable.address_ != symbol.address:
-        return None
+        return Resolved(value)
     offset = address - symbol.address
     target = pointee(variable.type_)
     if target is not None and offset == 0:
-        return Pointer(symbol.name, value, target)
+        return Resolved(value, Pointer(symbol.name, value, target))
     member = member_at(variable.type_, offset, 8)
     inner = pointee(member.type) if member is not None else None
     if member is None or inner is None:
-        return None
+        return Resolved(value)
     separator = "" if member.path.startswith("[") else "."
-    return Pointer(f"{symbol.name}{separator}{member.path}", value, inner)
+    return Resolved(value, Pointer(f"{symbol.name}{separator}{member.path}", value, inner))

@@ -13,14 +13,11 @@ from crashext.engine.model import StackFrame
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.exception import PT_REGS_SIZE, Stack, pack
-from crashext.targets.drgn.symbols import Symbols
+from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
 
 #: Frames shown of one stack: the first and the last so many (a stack overflow has hundreds).
 FIRST_FRAMES = 48
 LAST_FRAMES = 16
-
-#: Lowest address of the kernel's half on every 64-bit machine that drgn knows.
-KERNEL_HALF = 1 << 63
 
 #: Where a kernel stack begins. A trace that ends elsewhere lost its way.
 ROOTS = (
@@ -52,14 +49,14 @@ def unwind(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> drg
     """
     rip, rsp = registers["rip"], registers["rsp"]
     start = dict(registers)
-    if not is_code(symbols, rip):
+    if not symbols.is_code(rip):
         try:
             caller = prog.read_u64(rsp)
         except drgn.FaultError:
             raise Unknown(f"RIP {rip:#x} is no code and the stack at {rsp:#x} is unreadable") from (
                 None
             )
-        if not is_code(symbols, caller):
+        if not symbols.is_code(caller):
             raise Unknown(f"RIP {rip:#x} is no code and no caller is at the stack pointer {rsp:#x}")
         # The word after the call: one byte back, so that it is looked up inside the call.
         start.update(rip=caller - 1, rsp=rsp + 8)
@@ -86,13 +83,6 @@ def preload(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> No
             symbols.module_name(word)
 
 
-def is_code(symbols: Symbols, address: int) -> bool:
-    """Whether an address lies in the kernel image or in a module."""
-    return address >= KERNEL_HALF and (
-        symbols.in_kernel_image(address) or symbols.module_name(address) is not None
-    )
-
-
 def frames(symbols: Symbols, trace: Sequence[drgn.StackFrame]) -> list[StackFrame]:
     """The trace as the engine knows it, bounded; frames after a user-mode return are left out.
 
@@ -117,7 +107,7 @@ def frames(symbols: Symbols, trace: Sequence[drgn.StackFrame]) -> list[StackFram
             if pc < 4096:
                 result.append(StackFrame(address=pc, reliable=False))
             break
-        if not is_code(symbols, pc):
+        if not symbols.is_code(pc):
             result.append(StackFrame(address=pc, reliable=False))
             break
         result.append(_frame(symbols, frame, pc))

@@ -19,8 +19,12 @@ from drgn.helpers.linux.module import address_to_module
 from crashext.engine.model import SourceLocation
 from crashext.errors import Unknown
 from crashext.targets.base import Symbol
+from crashext.targets.drgn import pagetable
 from crashext.targets.drgn.asking import NO_ANSWER, reason
 from crashext.targets.drgn.files import DebugFileFinder
+
+#: Lowest address of the kernel's half on every 64-bit machine that drgn knows.
+KERNEL_HALF = 1 << 63
 
 #: Suffixes that gcc and clang add to a function's name for a part or a clone of it.
 _CLONE = re.compile(r"(\.(isra|part|constprop|cold|llvm|lto_priv|localalias)(\.\d+)*)+$")
@@ -65,6 +69,8 @@ class Symbols:
     def __init__(self, prog: Program) -> None:
         self._prog = prog
         self._text: Optional[tuple[int, int]] = None
+        self._code_ranges: Optional[list[tuple[int, int]]] = None
+        self._code: dict[int, bool] = {}  # page of a module → executable
         self._modules: dict[int, Optional[str]] = {}  # page → module name
         self._ensured: set[str] = set()
         self._kallsyms: dict[str, list[drgn.Symbol]] = {}
@@ -81,9 +87,42 @@ class Symbols:
                 self._text = (0, 0)
         return self._text[0] <= address < self._text[1]
 
+    def is_code(self, address: int) -> bool:
+        """Whether the processor can execute what lies at an address of the kernel's half.
+
+        The kernel image has its bounds; for modules the page tables tell, by the NX bit: a
+        module's data is no code, nor is its init text once it was freed.
+        """
+        if address < KERNEL_HALF:
+            return False
+        if self.in_kernel_image(address):
+            return any(start <= address < end for start, end in self._image_code())
+        page = address >> 12
+        if page not in self._code:
+            self._code[page] = self.module_name(address) is not None and self._executable(address)
+        return self._code[page]
+
+    def _image_code(self) -> list[tuple[int, int]]:
+        if self._code_ranges is None:
+            self._code_ranges = []
+            for first, last in (("_stext", "_etext"), ("_sinittext", "_einittext")):
+                try:
+                    bounds = self._prog.symbol(first).address, self._prog.symbol(last).address
+                except LookupError:
+                    continue
+                self._code_ranges.append(bounds)
+        return self._code_ranges
+
+    def _executable(self, address: int) -> bool:
+        try:
+            levels = pagetable.walk(self._prog, address, None)
+        except (Unknown, *NO_ANSWER):
+            return True  # the tables are not in the dump: inside a module is all that is known
+        return all(level.present and level.executable for level in levels)
+
     def module_object(self, address: int) -> Optional[Object]:
         """``struct module *`` whose memory holds the address."""
-        if self.in_kernel_image(address) or address < 1 << 63:
+        if self.in_kernel_image(address) or address < KERNEL_HALF:
             return None
         try:
             module = address_to_module(self._prog, address)

@@ -24,14 +24,15 @@ from crashext.engine.report import Report
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
-from crashext.targets.drgn import context, cpus, exception, modules, stack
+from crashext.targets.drgn import context, cpus, exception, locks, modules, stack
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.exception import Stack
 from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn.symbols import Symbols
+from crashext.targets.modules.drgn import ModuleQuestions
 
 
-class DrgnTarget:
+class DrgnTarget(ModuleQuestions):
     """Implements :class:`crashext.targets.base.Target` over a drgn Program.
 
     :param prog: a program whose kernel debug info (vmlinux) is loaded.
@@ -102,14 +103,12 @@ class DrgnTarget:
         if self._crashed_task is not None:
             return self._crashed_task
         report = self._report
-        if report is not None and report.pid is not None:
+        if report is not None and report.pid:
             task = cpus.task_of_pid(self.prog, report.pid)
-            if task is not None:
-                return task
-            if report.cpu is not None and report.pid == 0:
-                with asking(f"the task of CPU {report.cpu}"):
-                    return cpus.current_task(self.prog, report.cpu)
-        cpu = cpus.panic_cpu(self.prog)
+            if task is None:
+                raise Unknown(f"the task of the report, pid {report.pid}, had ended by the dump")
+            return task
+        cpu = report.cpu if report is not None and report.pid == 0 else cpus.panic_cpu(self.prog)
         if cpu is None and report is not None:
             cpu = report.cpu
         if cpu is None:
@@ -206,6 +205,7 @@ class DrgnTarget:
 
     def _crashed_trace(self) -> drgn.StackTrace:
         task = self.crashed_task()
+        self._require_standing_still(task)
         if self._registers is not None:
             return stack.unwind(self.prog, self.symbols, self._registers)
         try:
@@ -216,6 +216,19 @@ class DrgnTarget:
             if registers is None:
                 raise Unknown(f"no saved registers of the crashed task: {reason(error)}") from None
             return stack.unwind(self.prog, self.symbols, registers)
+
+    def _require_standing_still(self, task: Object) -> None:
+        """A task that ran on after the report is elsewhere now: its stack is not the report's."""
+        report = self._report
+        if report is None or report.kind in locks.KINDS:
+            return
+        panicked = cpus.panic_cpu(self.prog)
+        with asking("the crashed task"):
+            if panicked is not None and cpus.current_task(self.prog, panicked) == task:
+                return
+        raise Unknown(
+            "the kernel went on after this report, so memory no longer has its stack; the log does"
+        )
 
     def _trace_or_none(self) -> Optional[drgn.StackTrace]:
         try:
@@ -228,7 +241,7 @@ class DrgnTarget:
         if frame is None:
             return stack.after_panic(frames)
         rip = frame.registers["rip"]
-        if not stack.is_code(self.symbols, rip):
+        if not self.symbols.is_code(rip):
             return [StackFrame(address=rip), *stack.as_callers(frames)]
         return frames
 
@@ -267,8 +280,7 @@ class DrgnTarget:
     # Modules
 
     def modules(self) -> list[Module]:
-        with asking("the module list"):
-            return modules.summaries(self.prog, self.symbols)
+        return self.module_table().modules
 
     def last_unloaded(self) -> Optional[str]:
         with asking("the name of the last unloaded module"):

@@ -12,11 +12,13 @@ from drgn import Object, Program, Type, TypeKind
 
 from crashext.engine.model import Variable
 from crashext.targets.drgn.asking import NO_ANSWER, reason
-from crashext.targets.drgn.stack import KERNEL_HALF
-from crashext.targets.drgn.symbols import Symbols
+from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
 
 #: Bounds: functions (inlined ones included), variables of each, characters of a value.
 MAX_FUNCTIONS = 16
+MAX_FRAMES = 256
+#: Frames of one function that are shown: a recursion says the same a hundred times.
+MAX_INSTANCES = 2
 MAX_VARIABLES = 24
 MAX_VALUE = 96
 MAX_STRING = 48
@@ -39,13 +41,18 @@ _MADE_UP = re.compile(r"^(__UNIQUE_ID|__already_done|pao_ID__|__func__|__ret|__w
 def of_trace(prog: Program, symbols: Symbols, trace: drgn.StackTrace) -> list[Variable]:
     """Variables of the frames from the innermost up to the system call or work function."""
     result: list[Variable] = []
+    seen: dict[str, int] = {}
     for count, frame in enumerate(trace):
         try:
             name, pc = frame.function_name, frame.pc
         except LookupError:
             break
-        if count >= MAX_FUNCTIONS or pc < KERNEL_HALF:
+        if count >= MAX_FRAMES or len(seen) >= MAX_FUNCTIONS or pc < KERNEL_HALF:
             break
+        if name is not None:
+            seen[name] = seen.get(name, 0) + 1
+            if seen[name] > MAX_INSTANCES:
+                continue
         entry = name is None or _ENTRY.match(name)
         if name is not None and (not entry or _SHOWN_ENTRY.match(name)):
             result.extend(of_frame(prog, frame, name))
@@ -130,7 +137,8 @@ def _pointer(value: Object) -> str:
     if address == 0:
         return "NULL"
     if address >= (1 << 64) - 4095:
-        return f"{address:#x} (error {address - (1 << 64)})"
+        # An error number as a pointer, or NULL minus an offset: which, the verdict says.
+        return f"{address:#x} ({address - (1 << 64)})"
     target = value.type_
     while target.kind == TypeKind.TYPEDEF:
         target = target.type
