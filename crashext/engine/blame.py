@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
 from crashext.engine import functions
 from crashext.engine.functions import Category, normalise
 from crashext.engine.model import Rip, StackFrame
+from crashext.engine.report import LogFrame
 
 #: Categories that a crash of any kind passes over, from the fault outwards.
 _ALWAYS = frozenset(
@@ -118,6 +119,42 @@ def choose(
         if found is not None:
             return found
     return _outwards(trusted, rip, kind)
+
+
+#: Tracks of a report about an object, the one to act on first, with what it says.
+_TRACKS = {
+    "use-after-free": (
+        ("freed", "{where} freed the object that was then used: it, or who still holds a pointer"),
+        ("allocated", "{where} allocated the object"),
+    ),
+    "corruption": (
+        (
+            "allocated",
+            "{where} allocated the object that was found damaged: it, or who works on the object "
+            "or on its neighbour, wrote where it must not",
+        ),
+        ("freed", "{where} freed the object that was found damaged"),
+    ),
+}
+
+
+def choose_track(
+    tracks: Mapping[str, Sequence[LogFrame]], kind: Optional[str], *, written_after_free: bool
+) -> tuple[Optional[LogFrame], str]:
+    """The frame to act on when the report's own stack shows only who noticed the damage.
+
+    ``tracks``: the stacks that the report prints for the object ("allocated", "freed");
+    ``written_after_free``: it was free when it was written to (SLUB: "Poison overwritten").
+    Returns (None, reason) when the tracks hold no frame that is no helper.
+    """
+    order = "use-after-free" if written_after_free or kind == "use-after-free" else "corruption"
+    for name, why in _TRACKS[order]:
+        for frame in tracks.get(name, ()):
+            if frame.name is None or not frame.reliable or is_helper(frame.name):
+                continue
+            module = f" [{frame.module}]" if frame.module else ""
+            return (frame, why.format(where=normalise(frame.name) + module))
+    return (None, "the report shows no stack of the object's allocation or freeing")
 
 
 _Frames = list[tuple[int, StackFrame]]
