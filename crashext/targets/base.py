@@ -146,6 +146,10 @@ class DeepModules(Protocol):
     def module_table(self) -> ModuleTable:
         """All modules and what is wrong with the kernel's lists of them."""
 
+    def find_debug_info(self, name: str) -> None:
+        """Looks for a module's debug info; its entry in the table then tells where it is, or
+        why there is none."""
+
     def module_sections(self, name: str) -> list[ModuleSection]: ...
 
     def module_detail(self, name: str) -> ModuleDetail: ...
@@ -155,5 +159,8 @@ class DeepModules(Protocol):
 
     def text_integrity(self, address: int) -> Integrity:
         """The function of the kernel proper around ``address`` against vmlinux."""
+
+    def kernel_integrity(self) -> Integrity:
+        """All code of the kernel proper against vmlinux; takes some seconds."""
 
     def unloaded_modules(self) -> Unloaded: ...

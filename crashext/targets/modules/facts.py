@@ -327,3 +327,19 @@ def _kernel_symbols(kernel: KernelMemory, base: int, count: int, gpl: bool) -> l
             text = "?"
         found.append(Export(text, value, gpl))
     return found
+
+
+def references(code: bytes, address: int, wanted: set[int]) -> set[int]:
+    """Those of ``wanted`` that code at ``address`` calls, jumps to, or holds as an immediate.
+
+    Every byte may begin a 32-bit displacement or immediate; with few wanted addresses a chance
+    hit is one in some hundred millions.
+    """
+    found: set[int] = set()
+    mask = (1 << 64) - 1
+    for offset in range(len(code) - 3):
+        value = int.from_bytes(code[offset : offset + 4], "little", signed=True)
+        for candidate in ((address + offset + 4 + value) & mask, value & mask):
+            if candidate in wanted:
+                found.add(candidate)
+    return found

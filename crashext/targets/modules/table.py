@@ -71,6 +71,12 @@ class Loaded:
     users: list[int] = field(default_factory=list)  # struct module addresses
     depends: list[int] = field(default_factory=list)
 
+    def whole(self) -> Record:
+        """Raises Unknown when ``struct module`` could not be read."""
+        if self.record is None:
+            raise Unknown(f"struct module of {self.module.name} cannot be read whole")
+        return self.record
+
 
 @dataclass
 class Walk:
