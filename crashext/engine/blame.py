@@ -371,12 +371,15 @@ def _reason(found: Category, kind: Optional[str]) -> str:
     return found.reason
 
 
+_TAKES_LOCK = re.compile(r"^(?!.*(?:wait|complet|synchronize|barrier)).*(?:lock|down|mutex|rwsem)")
+
+
 def _stuck(frame: StackFrame, shown: list[tuple[str, Category]], kind: str) -> str:
     if not shown:
         return f"{_where(frame)} is where the CPU was when the watchdog looked"
     waits = shown[-1]
     if kind == "hung-task":
-        verb = "takes the lock" if waits[1].key == "lock" else "waits"
+        verb = "takes the lock" if _TAKES_LOCK.search(waits[0]) else "waits"
         return f"{_where(frame)} {verb} in {waits[0]} and does not come back"
     verb = "spins in" if waits[1].key == "lock" else "is in"
     return f"{_where(frame)} {verb} {waits[0]}"

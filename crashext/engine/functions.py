@@ -284,7 +284,7 @@ CATEGORIES = (
         handle_irq __common_interrupt handle_irq_event handle_irq_event_percpu
         __handle_irq_event_percpu handle_edge_irq handle_fasteoi_irq handle_level_irq
         handle_simple_irq generic_handle_irq generic_handle_irq_desc handle_percpu_devid_irq
-        irq_thread irq_thread_fn irq_forced_thread_fn ret_from_intr tasklet_action
+        irq_thread irq_thread_fn irq_forced_thread_fn tasklet_action
         tasklet_hi_action tasklet_action_common rcu_core rcu_core_si rcu_do_batch
         rcu_process_callbacks rcu_cpu_kthread irq_work_run irq_work_run_list irq_work_single
         flush_smp_call_function_queue __flush_smp_call_function_queue
@@ -318,7 +318,7 @@ CATEGORIES = (
         pci_device_probe pci_call_probe __pci_register_driver device_release_driver_internal
         driver_detach bus_remove_driver driver_unregister pci_unregister_driver
         pci_device_remove platform_remove blocking_notifier_call_chain raw_notifier_call_chain
-        notifier_call_chain __blocking_notifier_call_chain srcu_notifier_call_chain
+         __blocking_notifier_call_chain srcu_notifier_call_chain
         task_work_run call_usermodehelper_exec_async async_run_entry_fn""",
         r"__(?:x64|ia32|arm64|se|do|x32)_(?:compat_)?sys_\w+|S[yY](?:S|SC)_\w+|sys_\w+"
         r"|compat_S[yY]S_\w+|el[01][t]?_\w+|el0_svc\w*|invoke_syscall\w*|do_el0_svc|vectors"

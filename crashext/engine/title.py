@@ -70,7 +70,7 @@ _PHRASES = {
 }
 
 _UNSTABLE = re.compile(
-    r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,16}\b|(?<=[:#/ =(])\d+(?=\b)|\bCPU ?#?\d+\b|\bpid[: ]\d+"
+    r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,16}\b|(?<=[:#/ =(,])\d+(?=\b)|\bCPU ?#?\d+\b|\bpid[: ]\d+"
 )
 
 

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whom to blame. The stacks are those of the lab's crashes, innermost frame first."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from crashext.engine import blame
+from crashext.engine.model import Rip, StackFrame
+from crashext.engine.report import LogFrame
+
+
+def stack(text: str) -> list[StackFrame]:
+    """``"memcpy hello:f ?g"``: names, ``module:name``, ``?`` before a frame not to be trusted."""
+    frames = []
+    for word in text.split():
+        reliable = not word.startswith("?")
+        module, _, name = word.lstrip("?").rpartition(":")
+        frames.append(StackFrame(name, 0x10, 0x20, module or None, reliable=reliable))
+    return frames
+
+
+TAIL = " full_proxy_write vfs_write ksys_write do_syscall_64 entry_SYSCALL_64_after_hwframe"
+
+
+@pytest.mark.parametrize(
+    ("kind", "frames", "blamed", "words"),
+    [
+        (
+            "null-deref", "hello:fault_null_write hello:fault_trigger hello:fault_write" + TAIL,
+            "fault_null_write", "the fault is in fault_null_write [hello] itself",
+        ),
+        (
+            "null-deref", "strlen hello:fault_null_string hello:fault_trigger" + TAIL,
+            "fault_null_string",
+            "strlen is a string helper; its caller handed it the bad pointer",
+        ),
+        (
+            "user-memory-access", "memcpy_erms _copy_to_iter babel:dev_read vfs_read",
+            "dev_read", "memcpy_erms, _copy_to_iter are helpers; its caller handed it the bad "
+            "pointer or length",
+        ),
+        (
+            "general-protection", "__x86_indirect_thunk_rax hello:run hello:fault_write" + TAIL,
+            "run", "is an indirect-call thunk; it only jumps to the pointer that its caller gave it",
+        ),
+        (
+            "list-corruption", "__list_add_valid.cold hello:fault_list_corruption" + TAIL,
+            "fault_list_corruption", "its caller added or deleted the damaged entry",
+        ),
+        (
+            "double-free", "__kmem_cache_free hello:fault_double_free" + TAIL,
+            "fault_double_free", "its caller freed or asked for memory that was already damaged",
+        ),
+        (
+            "refcount", "refcount_warn_saturate hello:fault_refcount" + TAIL,
+            "fault_refcount", "its caller took or dropped a reference wrongly",
+        ),
+        (
+            "usercopy", "usercopy_abort __check_heap_object __check_object_size hello:f" + TAIL,
+            "f", "its caller copied beyond the object",
+        ),
+        (
+            "fortify", "fortify_panic hello:fault_fortify.cold" + TAIL, "fault_fortify.cold",
+            "fault_fortify [hello] is where the check failed; fortify_panic only reports it",
+        ),
+        ("bug", "hello:fault_bug hello:fault_trigger" + TAIL, "fault_bug",
+         "fault_bug [hello] holds the BUG() that fired"),
+        ("warning", "hello:fault_warn hello:fault_trigger" + TAIL, "fault_warn",
+         "fault_warn [hello] holds the WARN() that fired"),
+        (
+            "hung-task",
+            "__schedule schedule schedule_preempt_disabled __mutex_lock.constprop.0 hello:locker_b "
+            "kthread ret_from_fork",
+            "locker_b", "locker_b [hello] takes the lock in __mutex_lock and does not come back",
+        ),
+        (
+            "hung-task", "__schedule schedule io_schedule folio_wait_bit_common ext4_wait vfs_read",
+            "ext4_wait", "waits",
+        ),
+        (
+            "soft-lockup", "native_queued_spin_lock_slowpath _raw_spin_lock hello:spinner kthread",
+            "spinner", "spinner [hello] spins in _raw_spin_lock",
+        ),
+        ("soft-lockup", "hello:fault_soft_lockup hello:fault_write" + TAIL, "fault_soft_lockup",
+         "is where the CPU was when the watchdog looked"),
+        (
+            "panic", "dump_stack_lvl panic hello:fault_panic hello:fault_write" + TAIL,
+            "fault_panic", "fault_panic [hello] called panic()",
+        ),
+        (
+            "stack-smash", "dump_stack_lvl panic __stack_chk_fail hello:fault_smash" + TAIL,
+            "fault_smash", "found its stack canary overwritten when it returned",
+        ),
+        (
+            "sysrq",
+            "dump_stack_lvl panic sysrq_handle_crash __handle_sysrq.cold write_sysrq_trigger "
+            "proc_reg_write vfs_write",
+            "sysrq_handle_crash", "the crash was asked for",
+        ),
+        (
+            "init-killed", "dump_stack panic do_exit do_group_exit __x64_sys_exit_group",
+            "do_exit", "init ended",
+        ),
+        (
+            "oom-panic",
+            "dump_stack_lvl dump_header out_of_memory __alloc_pages_slowpath __alloc_pages "
+            "hello:eat hello:fault_write" + TAIL,
+            "eat", "asked for the page that could not be had",
+        ),
+        (
+            "stack-overflow", "hello:recurse " * 20 + "hello:fault_stack_overflow" + TAIL,
+            "recurse", "recurse [hello] calls itself: it is on the stack 20 times",
+        ),
+        (
+            "double-fault", "hello:ping hello:pong " * 10 + "hello:fault_write" + TAIL,
+            "ping", "pong → ping call each other in a circle (10 rounds on the stack)",
+        ),
+        (
+            "stack-overflow", "memset hello:big_locals hello:fault_write" + TAIL,
+            "big_locals", "memset is a copy helper",
+        ),
+        (
+            "null-deref", "?stale hello:victim ?noise" + TAIL, "victim", "itself",
+        ),
+        (
+            "null-deref", "hello:memcpy hello:user" + TAIL, "memcpy",
+            "the fault is in memcpy [hello] itself",
+        ),
+        ("null-deref", "call_timer_fn hello:f", "f", "itself"),
+    ],
+)  # fmt: skip
+def test_the_frame_to_act_on(kind: str, frames: str, blamed: str, words: str) -> None:
+    given = stack(frames)
+    index, why = blame.choose(given, Rip(symbol=given[0].function), kind=kind)
+    assert index is not None
+    assert given[index].function == blamed
+    assert words in why
+
+
+def test_a_null_call_blames_the_caller() -> None:
+    frames = stack("hello:fault_null_call hello:fault_trigger" + TAIL)
+    index, why = blame.choose(frames, Rip(address=0), kind="null-deref")
+    assert (index, why) == (0, "RIP is no code: the bad function pointer was called from here")
+
+
+def test_a_null_call_through_a_thunk_names_both() -> None:
+    frames = stack("__x86_indirect_thunk_rax hello:caller" + TAIL)
+    index, why = blame.choose(frames, Rip(address=0), kind="null-deref")
+    assert index == 1
+    assert why.startswith("RIP is no code; __x86_indirect_thunk_rax is an indirect-call thunk")
+
+
+def test_executed_data_blames_who_called_it() -> None:
+    frames = stack("hello:lkm_program ?hello:fault_exec_data ?hello:fault_trigger ?vfs_write")
+    index, why = blame.choose(
+        frames, Rip(address=0xFFFFFFFFC03CF470, symbol="lkm_program"), kind="nx-exec"
+    )
+    assert index == 1
+    assert "the return address that the call pushed" in why
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ("", "the report has no stack and no symbol for RIP"),
+        ("?a ?b", "the stack holds only frames that the unwinder does not trust"),
+    ],
+)
+def test_nobody_is_blamed_without_evidence(frames: str, reason: str) -> None:
+    assert blame.choose(stack(frames), None, kind="null-deref") == (None, reason)
+
+
+def test_only_helpers_on_the_stack() -> None:
+    index, why = blame.choose(stack("memcpy vfs_write ksys_write"), None, kind="null-deref")
+    assert index == 1
+    assert why.startswith("only helpers and calling machinery are on the stack")
+
+
+def test_helpers_inlined_from_kernel_headers_are_passed() -> None:
+    frames = stack("list_del_init hello:unlink vfs_write")
+    frames[0].inlined, frames[0].file = True, "/usr/src/linux/include/linux/list.h"
+    assert blame.choose(frames, None, kind="use-after-free")[0] == 1
+
+
+@pytest.mark.parametrize("file", ["hello.h", "drivers/net/hello/include/hello.h", "hello.c"])
+def test_inline_functions_of_the_module_itself_are_blamed(file: str) -> None:
+    frames = stack("hello:reset hello:trigger vfs_write")
+    frames[0].inlined, frames[0].file = True, file
+    assert blame.choose(frames, None, kind="null-deref")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "after_free", "name"),
+    [("slab-corruption", False, "maker"), ("slab-corruption", True, "ender"),
+     ("use-after-free", False, "ender")],
+)  # fmt: skip
+def test_tracks_of_a_damaged_object(kind: str, after_free: bool, name: str) -> None:
+    tracks = {
+        "allocated": [LogFrame("kmem_cache_alloc"), LogFrame("maker", module="hello")],
+        "freed": [LogFrame("kfree"), LogFrame("ender", module="hello")],
+    }
+    frame, why = blame.choose_track(tracks, kind, written_after_free=after_free)
+    assert frame is not None
+    assert frame.name == name
+    assert why.startswith(f"{name} [hello] ")
+
+
+def test_no_tracks() -> None:
+    frame, why = blame.choose_track({}, "slab-corruption", written_after_free=False)
+    assert frame is None
+    assert why.startswith("the report shows no stack")
+
+
+@pytest.mark.parametrize(
+    ("name", "plumbing"),
+    [("ksys_write", True), ("asm_exc_page_fault", True), ("panic", True), ("memcpy", False),
+     ("hello_exit", False)],
+)  # fmt: skip
+def test_plumbing(name: str, plumbing: Optional[bool]) -> None:
+    assert blame.is_plumbing(name) is plumbing

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from collections import Counter
+from typing import Optional
+
+import pytest
+
+from crashext.engine import functions
+from crashext.engine.functions import normalise
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("hello_cleanup", "hello_cleanup"),
+        ("fault_recurse.isra.0", "fault_recurse"),
+        ("foo.constprop.0.isra.3", "foo"),
+        ("foo.part.12.cold.5", "foo"),
+        ("foo.cold", "foo"),
+        ("foo.llvm.1234567890123456789", "foo"),
+        ("foo.lto_priv.0", "foo"),
+        ("__pfx_foo", "foo"),
+        ("__cfi_foo", "foo"),
+        ("foo+0x12/0x34", "foo"),
+        ("foo.0", "foo"),
+        ("__x86_indirect_thunk_rax", "__x86_indirect_thunk_rax"),
+        ("init.text", "init.text"),
+        (".cold", ".cold"),
+    ],
+)
+def test_what_compilers_add_is_taken_off(name: str, plain: str) -> None:
+    assert normalise(name) == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("memcpy_erms", "copy"),
+        ("__get_user_4", "copy"),
+        ("copy_mc_fragile", "copy"),
+        ("strlen", "string"),
+        ("vsnprintf", "string"),
+        ("__list_add_valid.cold", "list"),
+        ("_raw_spin_lock_irqsave", "lock"),
+        ("native_queued_spin_lock_slowpath.part.0", "lock"),
+        ("__mutex_lock.constprop.0", "lock"),
+        ("__schedule", "scheduler"),
+        ("refcount_warn_saturate", "refcount"),
+        ("kfree", "allocator"),
+        ("__slab_free", "allocator"),
+        ("kmem_cache_alloc_lru_noprof", "allocator"),
+        ("__asan_report_load8_noabort", "report"),
+        ("__asan_load8", "sanitizer"),
+        ("__ubsan_handle_shift_out_of_bounds.cold", "report"),
+        ("asm_exc_page_fault", "entry"),
+        ("asm_sysvec_apic_timer_interrupt", "entry"),
+        ("page_fault_oops", "report"),
+        ("__x86_indirect_thunk_rax", "thunk"),
+        ("__x86_return_thunk", "thunk"),
+        ("__x64_sys_delete_module", "plumbing"),
+        ("__do_sys_delete_module.constprop.0", "plumbing"),
+        ("SyS_delete_module", "plumbing"),
+        ("worker_thread", "plumbing"),
+        ("entry_SYSCALL_64_after_hwframe", "plumbing"),
+        ("ioread32", "io"),
+        ("hello_cleanup", None),
+        ("ext4_writepages", None),
+        ("sysrq_handle_crash", None),
+        ("system_heap_allocate", None),
+        ("strange_driver_write", None),
+    ],
+)
+def test_categories(name: str, key: Optional[str]) -> None:
+    found = functions.category(name)
+    assert (found.key if found else None) == key
+
+
+def test_no_function_is_in_two_categories() -> None:
+    counts = Counter(name for entry in functions.CATEGORIES for name in entry.names)
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_category_keys_are_unique() -> None:
+    keys = [entry.key for entry in functions.CATEGORIES]
+    assert len(keys) == len(set(keys))
