@@ -138,7 +138,7 @@ def _facts(module: Module) -> list[str]:
     if module.debug_info:
         rows.append(f"debug info {module.debug_info}")
     elif module.debug_info_why:
-        rows.append(f"no debug info: {module.debug_info_why}")
+        rows.append(module.debug_info_why)
     return rows
 
 
@@ -216,7 +216,7 @@ def _memory(detail: ModuleDetail, style: Style, verbose: bool) -> list[str]:
 def _function(function: FunctionPointer) -> str:
     if not function.address:
         return function.note or "none"
-    text = f"{function.symbol or 'no symbol'} ({function.address:016x})"
+    text = f"{function.symbol or 'name unknown'} ({function.address:016x})"
     return f"{text}, {function.note}" if function.note else text
 
 

@@ -33,6 +33,7 @@ from drgn.helpers.linux.timer import hrtimer_clock_base_for_each
 
 from crashext.engine.modules import CodePointer
 from crashext.targets.drgn.asking import NO_ANSWER, reason
+from crashext.targets.drgn.cpus import thread_size
 
 #: No kind may cost more than this many entries: a damaged list must end.
 MAX_ENTRIES = 100_000
@@ -405,7 +406,8 @@ def _tracepoints(prog: Program, name_of: NameOf) -> Found:
     start = prog.symbol("__start___tracepoints_ptrs").address
     stop = prog.symbol("__stop___tracepoints_ptrs").address
     raw = prog.read(start, stop - start)
-    relative = sizeof(prog["__start___tracepoints_ptrs"].type_.type) == 4
+    # Relative 32-bit offsets with CONFIG_HAVE_ARCH_PREL32_RELOCATIONS (4.19).
+    relative = sizeof(prog.type("tracepoint_ptr_t")) == 4
     kind = prog.type("struct tracepoint *")
     for offset in range(0, len(raw), 4 if relative else 8):
         if relative:
@@ -447,7 +449,7 @@ def stack_users(prog: Program, name_of: NameOf, spans: Sequence[tuple[int, int]]
 
     The raw stack is searched first: unwinding all tasks of a big machine would take too long.
     """
-    size = _thread_size(prog)
+    size = thread_size(prog)
     for task in itertools.islice(for_each_task(prog), MAX_ENTRIES):
         try:
             if not _stack_holds(prog, int(task.stack.value_()), size, spans):
@@ -466,10 +468,6 @@ def stack_users(prog: Program, name_of: NameOf, spans: Sequence[tuple[int, int]]
                 text = f"{who} is in {symbol or hex(pc)}"
                 yield CodePointer("stack", text, int(task.value_()), pc, symbol)
                 break
-
-
-def _thread_size(prog: Program) -> int:
-    return int(sizeof(prog.type("union thread_union")))
 
 
 def _stack_holds(prog: Program, base: int, size: int, spans: Sequence[tuple[int, int]]) -> bool:
