@@ -355,6 +355,7 @@ def kind(case: Case) -> None:
         explanation.error_code = pagefault.explain_error_code(
             code, rip=case.registers.get("rip"), address=fault.value, pointer=base
         )
+        explanation.error_code.trap = trap
     fault.meaning = found.why if base is not None else fault.meaning
     case.claim(f"kind {found.kind}: {found.why}", "the fault address and the pointer behind it")
 
