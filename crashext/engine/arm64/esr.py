@@ -188,7 +188,14 @@ def explain_esr(esr: int, *, address: Optional[int] = None) -> ErrorCode:
         immediate = esr & 0xFFFF
         parts.append(f"immediate 0x{immediate:x}, {_brk(immediate)}")
     elif number == 0x2F and not esr >> 24 & 1:
-        severity = {0: "recoverable state", 2: "restartable", 3: "corrected"}.get(esr >> 10 & 7)
+        # ESR_ELx_AET_*, valid with a DFSC of 0x11 and without IDS.
+        severity = {
+            0: "uncontainable",
+            1: "unrecoverable",
+            2: "restartable",
+            3: "recoverable",
+            6: "corrected",
+        }.get(esr >> 10 & 7)
         if esr & 0x3F == 0x11 and severity:
             parts.append(severity)
     return ErrorCode(raw=esr, bits=_bits(esr), meaning="; ".join(parts))

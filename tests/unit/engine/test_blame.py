@@ -44,7 +44,7 @@ TAIL = " full_proxy_write vfs_write ksys_write do_syscall_64 entry_SYSCALL_64_af
         ),
         (
             "general-protection", "__x86_indirect_thunk_rax hello:run hello:fault_write" + TAIL,
-            "run", "is an indirect-call thunk; it only jumps to the pointer that its caller gave it",
+            "run", "indirect-call thunk; it only jumps to the pointer that its caller gave it",
         ),
         (
             "list-corruption", "__list_add_valid.cold hello:fault_list_corruption" + TAIL,

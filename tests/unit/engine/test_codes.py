@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Codes typed by hand: which readings, in which order, and what they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from crashext.engine.codes import explain_code
+from crashext.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ("0x0002", ["page-fault"]),
+        ("0002", ["page-fault"]),
+        ("0x2", ["page-fault"]),
+        ("0010", ["page-fault"]),
+        ("0x80000003", ["page-fault"]),
+        ("2", ["trap", "page-fault", "errno"]),
+        ("14", ["trap", "page-fault", "errno"]),
+        ("0", ["trap", "page-fault"]),
+        ("#GP", ["trap"]),
+        ("gp", ["trap"]),
+        ("page fault", ["trap"]),
+        ("general protection fault", ["trap"]),
+        ("#GP 0x18", ["selector", "trap"]),
+        ("#PF 2", ["page-fault", "trap"]),
+        ("P O E", ["taint"]),
+        ("POE", ["taint"]),
+        ("Tainted: G           OE", ["taint"]),
+        ("not tainted", ["taint"]),
+        ("12289", ["taint"]),
+        ("0x3001", ["taint"]),
+        ("ENOENT", ["errno"]),
+        ("-ENOENT", ["errno"]),
+        ("-2", ["errno", "value"]),
+        ("-4000", ["value"]),
+        ("0xdead000000000122", ["value"]),
+        ("dead000000000122", ["value"]),
+        ("deadbeef", ["value"]),
+        ("0xfffffffffffffffe", ["value"]),
+        ("96000004", ["esr", "value"]),
+        ("0x96000044", ["esr", "value"]),
+        ("0000000096000004", ["esr", "value"]),
+        ("f2000800", ["esr", "value"]),
+    ],
+)
+def test_every_likely_reading_the_likeliest_first(words: str, kinds: list[str]) -> None:
+    assert [reading.kind for reading in explain_code(words)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "title"),
+    [
+        ("2", "taint", "taint F, mask 2 (0x2)"),
+        ("2", "page-fault", "page-fault error code 0x0002"),
+        ("0x2", "trap", "trap 2, NMI: non-maskable interrupt"),
+        ("0x18", "selector", "error code 0x0018 of #GP, #SS, #NP or #TS"),
+        ("2", "value", "value 0x2"),
+        ("0x2", "errno", "error number 2, ENOENT"),
+    ],
+)
+def test_one_reading_on_request(words: str, kind: str, title: str) -> None:
+    readings = explain_code(words, kind=kind)
+    assert [reading.title for reading in readings] == [title]
+
+
+def test_a_page_fault_code_in_lines() -> None:
+    (reading,) = explain_code("0x0002")
+    assert reading.lines == [
+        "page not present · write · kernel mode",
+        "bit  0  PROT   0  no page was mapped there",
+        "bit  1  WRITE  1  a write",
+        "bit  2  USER   0  in kernel mode",
+        "bit  4  INSTR  0  not an instruction fetch",
+    ]
+
+
+def test_taint_letters_in_lines() -> None:
+    (reading,) = explain_code("P O E")
+    assert reading.title == "taint POE, mask 12289 (0x3001)"
+    assert [line[0] for line in reading.lines] == ["P", "O", "E"]
+
+
+def test_an_error_name_gives_its_pointer() -> None:
+    (reading,) = explain_code("ENOENT")
+    assert reading.lines == [
+        "no such file or directory",
+        "as an error pointer, ERR_PTR(-2): 0xfffffffffffffffe",
+    ]
+
+
+@pytest.mark.parametrize("words", ["", "   ", "hello world", "0xzz", "#QQ", "1.5"])
+def test_what_is_no_code_is_refused_with_a_way_out(words: str) -> None:
+    with pytest.raises(UsageError, match=r"type an error code \(0x0002\)"):
+        explain_code(words)
+
+
+def test_a_reading_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(UsageError, match="'15' is not understood as trap"):
+        explain_code("15", kind="trap")
