@@ -62,6 +62,11 @@ _SOFTIRQ_FRAMES = frozenset(
         "handle_softirqs",
     )
 )
+# BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (mm/slub.c: set_freepointer) is the only BUG
+# in these. kfree() is not among them: before 5.14 it has one of its own for a wild pointer.
+_FREE_FUNCTIONS = frozenset(
+    ("set_freepointer", "do_slab_free", "slab_free", "__slab_free", "__kmem_cache_free")
+)
 _SUMMARY_HEADS = ("RIP: ", "Code:", "RSP: ", "RAX:", "RDX:", "RBP:", "R10:", "R13:", "FS: ", "CS: ",
                   "CR2:", "DR0:", "DR3:", "PKRU:", "RIP  [", "EIP: ", "Kernel Offset", "note: ",
                   "Fixing recursive", "EAX:", "ESI:", "DS: ", "EFLAGS:", "CR0:")  # fmt: skip
@@ -312,10 +317,11 @@ class ReportBuilder:
         return True
 
     def _begin_trace(self, bare: str, line: Line, cursor: _Cursor) -> None:
-        if cursor.target:
-            self._switch(cursor, "other")
-        elif not self.report.frames and not cursor.foreign and cursor.target is self.report.frames:
+        if not self.report.frames and not cursor.foreign:
+            self._switch(cursor, sections.MAIN)
             self.traced = True
+        elif cursor.target:
+            self._switch(cursor, "other")
         cursor.in_trace = True
         cursor.user_block = False
         cursor.stack = "task"
@@ -617,10 +623,5 @@ class ReportBuilder:
                 report.kind = "write-to-read-only"
             elif denied and report.access == "execute":
                 report.kind = "nx-exec"
-        elif report.kind == "bug" and report.bug_file == "mm/slub.c":
-            # BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (mm/slub.c: set_freepointer) is
-            # the only BUG in these two.
-            name = report.rip.name if report.rip is not None else None
-            report.kind = (
-                "double-free" if name in ("set_freepointer", "__slab_free") else report.kind
-            )
+        elif report.kind == "bug" and report.bug_file == "mm/slub.c" and report.rip is not None:
+            report.kind = "double-free" if report.rip.name in _FREE_FUNCTIONS else "bug"

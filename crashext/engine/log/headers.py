@@ -172,7 +172,7 @@ HEADERS: tuple[Header, ...] = (
 
 #: Lines that say more about the report before which, or in which, they stand.
 NOTES: tuple[Header, ...] = (
-    _row("list-corruption", Role.NOTE, " corruption", r"(?P<operation>(?:hlist|list)_\w{1,40} corruption)[.,]? ?(?P<message>.{0,300})"),
+    _row("list-corruption", Role.NOTE, "list_", r"(?P<operation>h?list_\w{1,40} (?:corruption|double add|attempted on force-poisoned entry))[.,:]? ?(?P<message>.{0,300})"),
     _row("refcount", Role.NOTE, "refcount_t: ", r"refcount_t: (?P<message>.{1,200})"),
     _row("usercopy", Role.NOTE, "usercopy: ", r"usercopy: [Kk]ernel memory (?P<operation>exposure|overwrite) attempt detected (?P<message>(?:from|to) (?P<object>.{1,60}?)(?: '(?P<cache>[^']{1,60})')?(?: \((?P<extent>.{1,80})\))?)!?$"),
     _row("fortify", Role.NOTE, "detected buffer overflow in ", r"detected buffer overflow in (?P<function>\w{1,40})"),

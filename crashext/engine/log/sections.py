@@ -49,10 +49,10 @@ _NMI = (
 _SLUB = (
     _row(r"(?:INFO: )?Allocated in (?P<allocated_in>\S{1,200}(?: \[[^\]]{1,80}\])?) age=", "allocated"),
     _row(r"(?:INFO: )?Freed in (?P<freed_in>\S{1,200}(?: \[[^\]]{1,80}\])?) age=", "freed"),
-    _row(r"(?:INFO: |\[.{1,40}\] )?(?P<corrupted>0x[0-9a-f]{1,16}-0x[0-9a-f]{1,16})(?: @offset=(?P<corrupted_offset>\d{1,9}))?\. First byte (?P<first_byte>0x[0-9a-f]{1,2}) instead of (?P<expected_byte>0x[0-9a-f]{1,2})"),
-    _row(r"(?:INFO: )?Object (?P<object>0x[0-9a-f]{1,16}) @offset="),
-    _row(r"(?:INFO: )?Slab (?P<slab>0x[0-9a-f]{1,16}) objects=(?P<slab_objects>\d{1,9})"),
-    _row(r"(?:Redzone|Object|Padding|Bytes b4|\]?[0-9a-f]{8,16}) +\(?[0-9a-f]{8,16}\)?: "),
+    _row(r"(?:INFO: |\[.{1,40}\] )?(?P<corrupted>0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))-0x(?:[0-9a-f]{1,16}|\(\w{1,20}\)))(?: @offset=(?P<corrupted_offset>\d{1,9}))?\. First byte (?P<first_byte>0x[0-9a-f]{1,2}) instead of (?P<expected_byte>0x[0-9a-f]{1,2})"),
+    _row(r"(?:INFO: )?Object (?P<object>0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))) @offset=(?P<object_offset>\d{1,9})"),
+    _row(r"(?:INFO: )?Slab (?P<slab>0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))) objects=(?P<slab_objects>\d{1,9})"),
+    _row(r"(?:Redzone|Object|Padding|Bytes b4|\]?[0-9a-f]{8,16}) +(?:[0-9a-f]{8,16}|\(\w{1,20}\)): "),
     _row(r"(?P<fix>FIX \S{1,64}: .{1,120})"),
 )
 _LOCKDEP = (
