@@ -27,13 +27,29 @@ def module_directory(given: Path) -> Path:
     return given
 
 
+#: Compiler options that a kernel may have been configured for and an older compiler lacks:
+#: configuration symbol -> the option. With the symbol empty the kernel's Makefile does without.
+_OPTIONS = {"CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT": "-fmin-function-alignment=16"}
+
+
 def make_command(kernel: Kernel, source: Path) -> list[str]:
     """The command that builds the module; a person can run it as well."""
     arch, prefix = _MAKE_ARCH[kernel.arch]
-    words = ["make", "-C", str(kernel.headers), f"M={source}", f"ARCH={arch}"]
     cross = prefix if kernel.arch != host_architecture() else ""
     # Debian's headers name the compiler of their own release (gcc-10); the host's does as well.
-    return [*words, f"CROSS_COMPILE={cross}", f"CC={cross}gcc", "modules"]
+    compiler = f"{cross}gcc"
+    words = ["make", "-C", str(kernel.headers), f"M={source}", f"ARCH={arch}"]
+    words += [f"CROSS_COMPILE={cross}", f"CC={compiler}"]
+    words += [
+        f"{symbol}=" for symbol, option in _OPTIONS.items()
+        if kernel.configured(symbol) and not _understands(compiler, option)
+    ]  # fmt: skip
+    return [*words, "modules"]
+
+
+def _understands(compiler: str, option: str) -> bool:
+    command = [compiler, option, "-E", "-x", "c", "/dev/null"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def build(module: Path, kernel: Kernel, into: Path) -> list[Path]:

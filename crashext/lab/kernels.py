@@ -62,6 +62,11 @@ class Kernel:
     def config(self) -> Path:
         return self._first("boot/config-{0}", "usr/lib/modules/{0}/config")
 
+    def configured(self, symbol: str) -> bool:
+        """Whether a configuration symbol (``CONFIG_…``) is ``y`` or ``m``."""
+        pattern = rf"^{re.escape(symbol)}=[ym]$"
+        return re.search(pattern, self.config.read_text(), re.MULTILINE) is not None
+
     def _first(self, *patterns: str) -> Path:
         for pattern in patterns:
             path = self.root / pattern.format(self.release)
@@ -151,10 +156,6 @@ def available(archive: Archive) -> list[Candidate]:
             position += 1
         found.insert(position, candidate)
     return found
-
-
-#: The libraries that the kernel's build tools (modpost, objtool, resolve_btfids …) may need.
-_KBUILD_LIBRARIES = ("libc6", "libelf1t64", "libssl3t64")
 
 
 def host_architecture() -> str:
@@ -335,11 +336,12 @@ class Kernels:
         debug = _of_version(archive, f"linux-image-{release}-dbg", candidate.version)
         wanted: list[tuple[Archive, Package, Optional[list[str]]]] = []
         tools = Archive(archive.suite, host_architecture(), self.cache)
+        kbuild: Optional[Package] = None
         for package in {package.name: package for package in headers + image}.values():
-            if package.name.startswith("linux-kbuild-") and tools.arch != archive.arch:
+            if package.name.startswith("linux-kbuild-"):
                 # The build tools run on the host, whatever kernel they build for.
-                package = _of_version(tools, package.name, package.version)
-                wanted.append((tools, package, None))
+                kbuild = _of_version(tools, package.name, package.version)
+                wanted.append((tools, kbuild, None))
             else:
                 wanted.append((archive, package, None))
         wanted.append((archive, debug, ["*/vmlinux*"]))  # last: by far the largest
@@ -352,16 +354,19 @@ class Kernels:
             downloads.rmdir()
         shutil.rmtree(partial / "usr" / "share", ignore_errors=True)  # only documentation
         _mend_headers(partial, release)
-        self._mend_tools(partial, entry, archive.suite)
+        if kbuild is not None:
+            self._mend_tools(partial, entry, kbuild, tools)
 
-    def _mend_tools(self, partial: Path, entry: Path, suite: str) -> None:
+    def _mend_tools(self, partial: Path, entry: Path, kbuild: Package, tools: Archive) -> None:
         """Lets the kernel's build tools run here although they were built for a newer Debian."""
         programs = [path for path in partial.glob("usr/lib/linux-kbuild*/**/*") if _is_elf(path)]
-        if not programs or _runs(programs[0]):
+        strangers = [program for program in programs if not _runs(program)]
+        if not strangers:
             return
-        tools = Archive(suite.replace("-backports", ""), host_architecture(), self.cache)
-        root = foreign.fetch(tools, self.cache, _KBUILD_LIBRARIES, "kbuild")
-        for program in programs:
+        base = Archive(tools.suite.replace("-backports", ""), tools.arch, self.cache)
+        libraries = [name for name in kbuild.depends if name.startswith(("lib", "zlib"))]
+        root = foreign.fetch(base, self.cache, libraries, "kbuild")
+        for program in strangers:
             real = program.with_name(program.name + ".real")
             program.rename(real)
             root.launcher(entry / real.relative_to(partial), program)
