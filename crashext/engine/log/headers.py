@@ -55,7 +55,7 @@ _LOCKDEP = (
     r"(?P<bug>possible (?:circular locking dependency|recursive locking|irq lock inversion dependency) detected"
     r"|inconsistent lock state|[\w-]{1,40}-safe -> [\w-]{1,40}-unsafe lock order detected"
     r"|bad unlock balance detected|bad contention detected|held lock freed|.{1,40} still has locks held"
-    r"|lock held (?:when|at) .{1,40}|[Nn]ested lock was not taken|suspicious RCU usage"
+    r"|lock held (?:when|at) .{1,40}|[Nn]ested lock was not taken|suspicious (?:RCU|rcu_\w{1,60}\(\)) usage"
     r"|[Ii]nvalid wait context|Deadlock .{0,60})"
 )
 
@@ -77,7 +77,7 @@ def _row(
 # fmt: off
 HEADERS: tuple[Header, ...] = (
     # --- x86 page faults, arch/x86/mm/fault.c: show_fault_oops(), from 2.6 to today
-    _row("null-deref", Role.ONGOING, "NULL pointer dereference at", r"BUG: unable to handle kernel NULL pointer dereference at +(?P<address>\(null\)|(?:0x)?[0-9a-f]{8,16}\b)", fatal=True, trap="#PF"),
+    _row("null-deref", Role.ONGOING, "NULL pointer dereference at", r"BUG: unable to handle kernel NULL pointer dereference at (?:virtual address)? *(?P<address>\(null\)|(?:0x)?[0-9a-f]{8,16}\b)", fatal=True, trap="#PF"),
     _row("null-deref", Role.ONGOING, "NULL pointer dereference, addr", r"BUG: kernel NULL pointer dereference, address: (?P<address>[0-9a-f]{8,16})\b", fatal=True, trap="#PF"),
     _row("bad-pointer", Role.ONGOING, "BUG: unable to handle", r"BUG: unable to handle (?:kernel paging request at|page fault for address:) (?P<address>(?:0x)?[0-9a-f]{8,16})\b", fatal=True, trap="#PF"),
     _row("bad-pointer", Role.ONGOING, "BUG: unable to handle", r"BUG: unable to handle kernel(?: paging request| NULL pointer dereference)?", fatal=True, trap="#PF"),
@@ -125,9 +125,9 @@ HEADERS: tuple[Header, ...] = (
     _row("unknown", Role.DIE, "Oops[#", r"Oops\[#(?P<die_count>\d{1,9})\]:", fatal=True, machine="mips"),
     _row("unknown", Role.DIE, "Oops [#", r"(?<!\w)Oops \[#(?P<die_count>\d{1,9})\]", fatal=True, machine="riscv"),
     # --- WARN(): kernel/panic.c: __warn(); the form with ", CPU#n:" is the newer
-    _row("warning", Role.START, "WARNING: CPU: ", rf"WARNING: CPU: (?P<cpu>\d{{1,6}}) PID: (?P<pid>\d{{1,10}}) at {_SITE} (?P<at>.{{1,200}})"),
+    _row("warning", Role.START, "WARNING: CPU: ", rf"WARNING: CPU: (?P<cpu>\d{{1,6}}) PID: (?P<pid>\d{{1,10}}) at {_SITE}(?: (?P<at>.{{1,200}}))?"),
     _row("warning", Role.START, ", CPU#", rf"WARNING: (?:\[(?P<condition>.{{0,200}}?)\] )?{_SITE} at (?P<at>.{{1,200}}?), CPU#(?P<cpu>\d{{1,6}}): (?P<comm>.{{0,24}})/(?P<pid>\d{{1,10}})$"),
-    _row("warning", Role.START, "WARNING: at ", rf"WARNING: at {_SITE} (?P<at>\S.{{0,200}})"),
+    _row("warning", Role.START, "WARNING: at ", rf"WARNING: at {_SITE}(?: (?P<at>\S.{{0,200}}))?$"),
     # --- sanitizers
     _row("kasan", Role.START, "BUG: KASAN: ", r"BUG: KASAN: (?P<bug>[\w-]{1,40}(?: or [\w-]{1,40})?) (?:in|on) (?P<at>.{1,200}?)(?: at addr (?P<kasan_address>[0-9a-f]{8,16}))?$"),
     _row("kfence", Role.START, "BUG: KFENCE: ", r"BUG: KFENCE: (?P<bug>[\w -]{1,40}?) in (?P<at>.{1,200})"),

@@ -30,7 +30,8 @@ _DECODED = (
 )
 _ADDRESS = r"\[<\s*(?P<address>[0-9a-f]{8,16}|\(null\))>\]"
 
-_ANY = re.compile(rf"\s*(?:{_ADDRESS}\s+)?{_SYMBOL}")
+# x86's RIP line up to 4.9 has the address twice.
+_ANY = re.compile(rf"\s*(?:{_ADDRESS}\s+){{0,2}}{_SYMBOL}")
 _ANY_DECODED = re.compile(rf"\s*{_DECODED}")
 # " (P)" and alike at the end: arm64's source of a frame (stack_trace_print, since 6.13).
 _END = r"(?: \([A-Z]{1,4}\))?(?P<inline> \[inline\])?\s*$"
