@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: How the reason begins when a question ended in an error of our own.
+FAILURE = "an error in crashext, please report it"
+
 
 @dataclass
 class Case:
@@ -33,12 +36,20 @@ class Case:
     reasons: dict[str, str] = field(default_factory=dict)
 
     def ask(self, key: str, question: Callable[[], T]) -> Optional[T]:
-        """The target's answer, or None with its reason kept under ``key``."""
+        """The target's answer, or None with its reason kept under ``key``.
+
+        A question that fails otherwise is a bug of the target, met on a dump that nobody foresaw:
+        the rest of the answer is still given, and the failure is shown, not swallowed.
+        """
         try:
             return question()
         except Unknown as reason:
             self.reasons.setdefault(key, str(reason))
-            return None
+        except Exception as error:
+            text = f"{FAILURE}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            self.reasons[key] = text
+            self.explanation.unknown[key] = text
+        return None
 
     def claim(
         self,
