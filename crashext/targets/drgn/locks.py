@@ -127,7 +127,7 @@ def chain(target: DrgnTarget, task: Object) -> tuple[list[tuple[Object, Wait]], 
 def waits_for(target: DrgnTarget, task: Object) -> Optional[Wait]:
     """The lock that a sleeping task waits for, from the variables of its frames."""
     try:
-        trace = target.prog.stack_trace(task)
+        trace = target.task_trace(task)
     except NO_ANSWER:
         return None
     found: Optional[Wait] = None

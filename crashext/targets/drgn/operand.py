@@ -54,6 +54,7 @@ def describe(
     :param size: bytes accessed.
     """
     pointers = list(_pointers(trace))
+    counts = dict(_counts(trace)) if register is not None else {}
     if not pointers and not _has_variables(trace):
         raise Unknown("no debug info for the variables of this function")
     if register is None:
@@ -85,6 +86,10 @@ def describe(
     )
     if len(inside) == 1:
         return inside[0]
+    address = (value + displacement) & _MASK
+    elements = _unique(_element(p, address, size, counts) for p in pointers)
+    if len(elements) == 1:
+        return elements[0]
     raise Unknown(f"no variable in scope holds the value of {register}")
 
 
@@ -119,6 +124,37 @@ def _pointers(trace: drgn.StackTrace) -> Iterator[Pointer]:
                 yield Pointer(name, int(value.value_()), target)
             except NO_ANSWER:
                 continue
+
+
+def _counts(trace: drgn.StackTrace) -> Iterator[tuple[str, int]]:
+    """Integer variables in scope with their values: what may be the index of an array."""
+    for frame in _frames(trace):
+        for name in frame.locals()[:MAX_LOCALS]:
+            try:
+                value = frame[name]
+                if value.type_.unaliased_kind() == TypeKind.INT and not value.absent_:
+                    yield name, int(value.value_())
+            except NO_ANSWER:
+                continue
+
+
+def _element(pointer: Pointer, address: int, size: int, counts: Mapping[str, int]) -> Optional[str]:
+    """``table[i]``: the address is as many elements past the pointer as an integer in scope says.
+
+    With several such integers the number stands for them.
+    """
+    length = size_of(pointer.target)
+    if pointer.value < 4096 or length == 0:
+        return None
+    index, rest = divmod(address - pointer.value, length)
+    names = [name for name, value in counts.items() if value == index]
+    if index == 0 or not names:
+        return None
+    element = f"{pointer.expression}[{names[0] if len(names) == 1 else index}]"
+    if pointer.target.unaliased_kind() not in AGGREGATES:
+        return element if rest == 0 else None
+    path = member_path(pointer.target, rest, size)
+    return f"{element}.{path}" if path else None
 
 
 def _constant(pointer: Pointer, address: int, size: int) -> Optional[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Optional
 
-from drgn import Object, Program
+from drgn import Object
 from drgn.helpers.linux.sched import task_state_to_char
 
 from crashext.engine.model import Check, Finding
@@ -46,18 +46,18 @@ def find(
     if idle:
         text += f", {len(idle)} idle"
     panicked = cpus.panic_cpu(target.prog)
-    detail = [_line(target.prog, cpu, task, cpu == panicked) for cpu, task in busy[:MAX_CPUS]]
+    detail = [_line(target, cpu, task, cpu == panicked) for cpu, task in busy[:MAX_CPUS]]
     if len(busy) > MAX_CPUS:
         detail.append(f"… {len(busy) - MAX_CPUS} more")
     yield Finding("cpus", text, detail, Check(crash="bt -a", drgn="%crash bt -a"))
 
 
-def _line(prog: Program, cpu: int, task: Object, panicked: bool) -> str:
+def _line(target: DrgnTarget, cpu: int, task: Object, panicked: bool) -> str:
     comm = task.comm.string_().decode(errors="replace")
     words = f"CPU {cpu}: {comm} (pid {int(task.pid.value_())}, {_state(task)})"
     if panicked:
         return words + ", the CPU that panicked"
-    path = _functions(prog, task)
+    path = _functions(target, task)
     return words + (f" in {' ← '.join(path)}" if path else "")
 
 
@@ -68,10 +68,10 @@ def _state(task: Object) -> str:
         return "?"
 
 
-def _functions(prog: Program, task: Object) -> list[str]:
+def _functions(target: DrgnTarget, task: Object) -> list[str]:
     """Innermost functions of a running task, where its registers were saved."""
     try:
-        trace = prog.stack_trace(task)
+        trace = target.task_trace(task)
     except NO_ANSWER:
         return []
     names: list[str] = []

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Optional
 
 import drgn
 from drgn import Object, Program, ProgramFlags
 from drgn.helpers.linux.printk import get_dmesg
 
+from crashext.engine import linetable
 from crashext.engine.model import (
     Finding,
     Kernel,
@@ -21,15 +23,19 @@ from crashext.engine.model import (
     Variable,
 )
 from crashext.engine.report import Report
+from crashext.engine.x86.decoder import MAX_LENGTH, decode
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
-from crashext.targets.drgn import context, cpus, exception, locks, modules, stack
+from crashext.targets.drgn import context, cpus, exception, lines, locks, modules, stack
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.exception import Stack
 from crashext.targets.drgn.files import DebugFileFinder
-from crashext.targets.drgn.symbols import Symbols
+from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
 from crashext.targets.modules.drgn import ModuleQuestions
+
+#: No line has this number.
+_NOT_ASKED = -1
 
 
 class DrgnTarget(ModuleQuestions):
@@ -38,7 +44,7 @@ class DrgnTarget(ModuleQuestions):
     :param prog: a program whose kernel debug info (vmlinux) is loaded.
     :param crashed_task: ``struct task_struct *`` of the task that crashed, when the caller knows
         it better (inside crash, where drgn has no saved registers); else found from memory.
-    :param registers: registers of the panicking CPU at the time of the dump, likewise.
+    :param registers: registers of the CPUs at the time of the dump, by CPU number, likewise.
     """
 
     name = "drgn"
@@ -48,7 +54,7 @@ class DrgnTarget(ModuleQuestions):
         prog: Program,
         *,
         crashed_task: Optional[Object] = None,
-        registers: Optional[dict[str, int]] = None,
+        registers: Optional[Mapping[int, Mapping[str, int]]] = None,
         source_dirs: Optional[list[str]] = None,
         module_dirs: Optional[list[str]] = None,
         notes: Optional[list[str]] = None,
@@ -66,10 +72,11 @@ class DrgnTarget(ModuleQuestions):
         self.symbols = Symbols(prog)
         self._sources = SourceFiles(self.source_dirs)
         self._crashed_task = crashed_task
-        self._registers = registers
+        self._registers = dict(registers or {})
         #: The report that the exception frame was looked up for: later questions are about it.
         self._report: Optional[Report] = None
         self._frame: Optional[ExceptionFrame] = None
+        self._rip_line: Optional[int] = _NOT_ASKED
         self._frame_stack: Optional[str] = None  # name of the stack that held the frame
         self._traces: dict[Optional[int], drgn.StackTrace] = {}
 
@@ -130,6 +137,7 @@ class DrgnTarget(ModuleQuestions):
         if self._frame is not None and report is self._report:
             return self._frame
         self._report, self._frame, self._traces = report, None, {}
+        self._rip_line = _NOT_ASKED
         arch = self.prog.platform.arch if self.prog.platform is not None else None
         if arch != drgn.Architecture.X86_64:
             raise Unknown(f"pt_regs are searched on x86-64 only, this is {arch}")
@@ -206,16 +214,36 @@ class DrgnTarget(ModuleQuestions):
     def _crashed_trace(self) -> drgn.StackTrace:
         task = self.crashed_task()
         self._require_standing_still(task)
-        if self._registers is not None:
-            return stack.unwind(self.prog, self.symbols, self._registers)
         try:
-            return self.prog.stack_trace(task)
+            return self.task_trace(task)
         except NO_ANSWER as error:
             area = cpus.task_stack(self.prog, task)
             registers = stack.from_panic(self.prog, area) if area is not None else None
             if registers is None:
                 raise Unknown(f"no saved registers of the crashed task: {reason(error)}") from None
             return stack.unwind(self.prog, self.symbols, registers)
+
+    def task_trace(self, task: Object) -> drgn.StackTrace:
+        """The stack of any task, with the debug info of the modules that it leads through.
+
+        Raises what drgn raises for a running task whose registers nobody saved.
+        """
+        registers = self._running_registers(task)
+        if registers is not None:
+            return stack.unwind(self.prog, self.symbols, registers)
+        trace = self.prog.stack_trace(task)
+        if len(trace):
+            stack.preload(self.prog, self.symbols, {"rip": trace[0].pc, "rsp": trace[0].sp})
+            trace = self.prog.stack_trace(task)
+        return trace
+
+    def _running_registers(self, task: Object) -> Optional[Mapping[str, int]]:
+        """The given registers of the CPU that a task runs on; None when it runs on none."""
+        cpu = context.task_cpu(task) if self._registers else None
+        registers = self._registers.get(cpu) if cpu is not None else None
+        if cpu is None or registers is None or registers["rip"] < KERNEL_HALF:
+            return None
+        return registers if cpus.current_task(self.prog, cpu) == task else None
 
     def _require_standing_still(self, task: Object) -> None:
         """A task that ran on after the report is elsewhere now: its stack is not the report's."""
@@ -243,6 +271,9 @@ class DrgnTarget(ModuleQuestions):
         rip = frame.registers["rip"]
         if not self.symbols.is_code(rip):
             return [StackFrame(address=rip), *stack.as_callers(frames)]
+        line = self._line_of_access()
+        if line is not None and frames:
+            frames[0].line = line
         return frames
 
     # Names and text
@@ -260,7 +291,43 @@ class DrgnTarget(ModuleQuestions):
         return int(found.pop())
 
     def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
-        return self.symbols.source(address, is_return_address)
+        chain = self.symbols.source(address, is_return_address)
+        if self._frame is not None and address == self._frame.registers["rip"]:
+            line = self._line_of_access()
+            if line is not None:
+                chain[0] = replace(chain[0], line=line, column=None)
+        return chain
+
+    def _line_of_access(self) -> Optional[int]:
+        """The line of the faulting access, where the line table has several for the instruction.
+
+        The debug info alone cannot tell which; the text of the line that names the member or
+        pointer accessed does. None: there is only one line, or the text does not decide.
+        """
+        if self._rip_line == _NOT_ASKED:
+            try:
+                self._rip_line = self._find_line_of_access()
+            except Unknown:
+                self._rip_line = None
+        return self._rip_line
+
+    def _find_line_of_access(self) -> Optional[int]:
+        frame = self._frame
+        if frame is None:
+            return None
+        rip = frame.registers["rip"]
+        innermost = self.symbols.source(rip, False)[0]
+        candidates = linetable.other_lines(lines.rows(self.prog, rip))
+        if innermost.file is None or len(candidates) < 2 or innermost.line not in candidates:
+            return None
+        step = decode(self.read(rip, MAX_LENGTH), 0, rip)
+        operands = step.explicit_memory() if step is not None else []
+        if len(operands) != 1 or operands[0].index or operands[0].segment:
+            return None
+        memory = operands[0]
+        expression = self.operand(frame, memory.base, memory.displacement, memory.size)
+        texts = {line: self.source_text(innermost.file, line, 0)[0].text for line in candidates}
+        return linetable.accessing_line(texts, expression)
 
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
         return self._sources.lines(file, line, context, self._origins())

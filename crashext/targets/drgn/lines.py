@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All source lines of an instruction, from the file that drgn took the debug info from."""
+
+from __future__ import annotations
+
+import mmap
+
+import drgn
+from drgn import Program
+
+from crashext.debugfiles import packing, unpack
+from crashext.engine.elf import Elf, ElfError, read_elf
+from crashext.engine.linetable import Row, rows_at
+from crashext.errors import Unknown
+from crashext.targets.drgn.asking import asking
+
+
+def rows(prog: Program, address: int) -> list[Row]:
+    """The line table's rows at an address. Raises Unknown when the file cannot be read again."""
+    with asking(f"the module that holds {address:#x}"):
+        module = prog.module(address)
+    path = module.debug_file_path
+    if path is None:
+        raise Unknown(f"no debug info for {module.name}")
+    elf = _open(path)
+    if isinstance(module, drgn.RelocatableModule):
+        section, start = _section(module, elf, address)
+        return rows_at(elf, address - start, section)
+    return rows_at(elf, address - (module.debug_file_bias or 0))
+
+
+def _open(path: str) -> Elf:
+    try:
+        if packing(path) is not None:
+            return read_elf(unpack(path))
+        with open(path, "rb") as file:
+            return read_elf(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
+    except (OSError, ValueError, ElfError) as error:
+        raise Unknown(f"{path}: {error}") from None
+
+
+def _section(module: drgn.RelocatableModule, elf: Elf, address: int) -> tuple[str, int]:
+    """Name and start of the module's section that holds the address."""
+    for name, start in module.section_addresses.items():
+        section = elf.section(name)
+        if section is not None and start <= address < start + section.size:
+            return name, start
+    raise Unknown(f"no section of {module.name} holds {address:#x}")
