@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from crashext.errors import CrashextError
 from crashext.pykdump.ctype import TypeSource
 
 _current: Optional[TypeSource] = None
@@ -30,6 +31,8 @@ def _choose() -> TypeSource:
     try:
         from crashext.pykdump.drgntypes import DrgnTypes
         from crashext.targets.drgn_over_crash import program
-    except ImportError:
+
+        return DrgnTypes(program())
+    except (ImportError, CrashextError):
+        # No drgn in this Python, or none that can open this dump: crash's gdb always knows types.
         return GdbTypes()
-    return DrgnTypes(program())

@@ -62,13 +62,32 @@ def vmcoreinfo() -> bytes:
     if not pointer or not size:
         raise Unknown("this kernel was built without vmcoreinfo (CONFIG_VMCORE_INFO)")
     try:
-        address, length = crash.readPtr(pointer), crash.readInt(size, 8)
-        data = crash.readmem(address, min(length, MAX_VMCOREINFO))
+        length = min(crash.readInt(size, 8), MAX_VMCOREINFO)
+        data = _vmcoreinfo_text(crash.readPtr(pointer), length)
     except (crash.error, IndexError) as error:
         raise Unknown(f"the kernel's vmcoreinfo cannot be read: {error}") from None
     if b"OSRELEASE=" not in data:
         raise Unknown("the kernel's vmcoreinfo is damaged: it has no OSRELEASE")
     return data
+
+
+def _vmcoreinfo_text(address: int, length: int) -> bytes:
+    """The text itself, else its copy in the note.
+
+    A kernel that jumps to its crash kernel switches to a copy of the text in the memory reserved
+    for that kernel, which no dump has, and then fills the note from it
+    (crash_save_vmcoreinfo(), since 4.13, commit 1229384f5b85).
+    """
+    try:
+        return crash.readmem(address, length)
+    except crash.error:
+        note = crash.sym2addr("vmcoreinfo_note")
+        if not note:
+            raise
+        # struct elf64_note, then the name and the text, each padded to 4 bytes (elf(5)).
+        start = crash.readPtr(note)
+        name = -(-crash.readInt(start, 4) // 4) * 4
+        return crash.readmem(start + 12 + name, crash.readInt(start + 4, 4))
 
 
 def _read(address: int, count: int, offset: int, physical: bool) -> bytes:

@@ -187,16 +187,13 @@ class CrashTarget:
             end += 16
         return end
 
-    def saved_registers(self) -> Optional[dict[str, int]]:
-        """The panic CPU's registers as the dump saved them; None when it did not."""
-        cpu = self.cpus.panic_cpu()
-        if cpu is None and self._report is not None:
-            cpu = self._report.cpu
+    def saved_registers(self) -> dict[int, dict[str, int]]:
+        """The registers that the dump saved, by CPU; a CPU without any is left out."""
         try:
             text = str(names.exec_crash_command("help -r"))
         except names.CrashError:
-            return None
-        return registers.parse_saved_registers(text).get(cpu if cpu is not None else -1)
+            return {}
+        return registers.parse_saved_registers(text)
 
     # The stack
 
@@ -223,8 +220,10 @@ class CrashTarget:
     def _stack_pointer(self, frame: Optional[ExceptionFrame]) -> int:
         if frame is not None:
             return frame.registers["rsp"]
-        saved = self.saved_registers()
-        return saved["rsp"] if saved else 0
+        cpu = self.cpus.panic_cpu()
+        if cpu is None and self._report is not None:
+            cpu = self._report.cpu
+        return self.saved_registers().get(-1 if cpu is None else cpu, {}).get("rsp", 0)
 
     def _at(self, address: int, is_return_address: bool = False) -> StackFrame:
         frame = StackFrame(address=address, reliable=not is_return_address)
