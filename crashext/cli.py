@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from crashext import __version__
 from crashext.commands import NAMES, load
 from crashext.commands.base import Context, HelpRequested
+from crashext.engine.case import FAILURE
 from crashext.errors import CrashextError, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ TOOLS = {
 EXIT_USAGE = 2
 EXIT_PIPE = 141  # 128 + SIGPIPE, as a shell reports it
 EXIT_INTERRUPT = 130
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
 def usage() -> str:
@@ -127,6 +129,14 @@ def main(argv: Optional[list[str]] = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return EXIT_INTERRUPT
+    except Exception as error:
+        if "CRASHEXT_TRACEBACK" in os.environ:
+            raise
+        sys.stderr.write(
+            f"crashext: {FAILURE}: {type(error).__name__}: {error}; "
+            "CRASHEXT_TRACEBACK=1 shows where\n"
+        )
+        return EXIT_BUG
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from crashext.engine.case import FAILURE
 from crashext.engine.escape import printable
 from crashext.engine.model import Explanation, Finding, Instruction, Module, StackFrame
 from crashext.engine.place import call_path
@@ -207,7 +208,9 @@ def _unknown(explanation: Explanation, verbose: bool) -> list[str]:
     if explanation.kind in MEMORY_KINDS:
         said.append("fault_address")
     return [
-        f"{key}: {reason}" for key, reason in explanation.unknown.items() if verbose or key in said
+        f"{key}: {reason}"
+        for key, reason in explanation.unknown.items()
+        if verbose or key in said or reason.startswith(FAILURE)
     ]
 
 
