@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from crashext.engine import functions
+from crashext.engine.exitcode import describe_exit_code
 from crashext.engine.functions import Category, normalise
 from crashext.engine.model import Rip, StackFrame
 from crashext.engine.report import LogFrame
@@ -138,6 +139,10 @@ _TRACKS = {
 }
 
 
+#: Kinds whose own stack shows who noticed the damage; the object's history tells more.
+ABOUT_AN_OBJECT = frozenset({"slab-corruption"})
+
+
 def choose_track(
     tracks: Mapping[str, Sequence[LogFrame]], kind: Optional[str], *, written_after_free: bool
 ) -> tuple[Optional[LogFrame], str]:
@@ -179,18 +184,34 @@ def _caller_of_data(
                 f"{_CALLED_BAD}; the unwinder could not start at RIP, so this is the first code "
                 "address on the stack: the return address that the call pushed",
             )
-        break
+        return (
+            None,
+            f"RIP is no code and {normalise(frame.function)} called it: code or data that is gone, "
+            "such as that of a module that was unloaded with work, a timer or a callback pending",
+        )
     return (None, "RIP is no code, and the stack shows no frame that can be trusted")
 
 
+#: Who asks for sysrq on behalf of a person: these lead to handle_sysrq() in the ordinary way.
+_SYSRQ_DOORS = re.compile(
+    r"write_sysrq_trigger|sysrq_\w+|__?handle_sysrq\w*|handle_sysrq|uart_\w+|hvc_\w+|kbd_\w+|tty_\w+"
+    r"|serial\w+|input_\w+|atkbd_\w+|usb\w*|hid\w*|xen\w*|virtcons\w*|netconsole\w*"
+)
+_ASKED = "the crash was asked for: sysrq 'c' calls sysrq_handle_crash, which panics on purpose"
+
+
 def _sysrq(trusted: _Frames) -> Choice:
+    crash: Optional[int] = None
     for index, frame in trusted:
-        if normalise(frame.function or "") == "sysrq_handle_crash":
-            return (
-                index,
-                "the crash was asked for: sysrq 'c' calls sysrq_handle_crash, which panics on "
-                "purpose; look at why the person or tool asked",
-            )
+        name = normalise(frame.function or "")
+        if name == "sysrq_handle_crash":
+            crash = index
+        elif crash is not None and not _SYSRQ_DOORS.fullmatch(name):
+            if frame.module is not None and functions.category(name) is None:
+                return (index, f"{_ASKED}; {_where(frame)} asked for it, not a person at a console")
+            break
+    if crash is not None:
+        return (crash, f"{_ASKED}; look at why the person or tool asked")
     for index, frame in trusted:
         if normalise(frame.function or "") in ("__handle_sysrq", "write_sysrq_trigger"):
             return (index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here")
@@ -264,6 +285,16 @@ def _smashed(trusted: _Frames) -> Optional[Choice]:
     return None
 
 
+def _init_ended(panic_message: Optional[str]) -> str:
+    """No kernel function is to blame when init ends: the exit code tells how it did."""
+    code = re.search(r"exitcode=(0x[0-9a-fA-F]+)", panic_message or "")
+    how = f" ({describe_exit_code(int(code.group(1), 16))})" if code else ""
+    return (
+        f"init ended{how}, and the kernel cannot go on without it: no kernel function is to blame, "
+        "look at what init ran"
+    )
+
+
 def _caller_of_panic(trusted: _Frames, kind: str, panic_message: Optional[str]) -> Optional[Choice]:
     for position, (_, frame) in enumerate(trusted):
         if normalise(frame.function or "") not in ("panic", "vpanic"):
@@ -273,12 +304,8 @@ def _caller_of_panic(trusted: _Frames, kind: str, panic_message: Optional[str]) 
             found = functions.category(name)
             if found is not None and found.key in ("report", "entry", "thunk"):
                 continue
-            if kind == "init-killed" and name in ("do_exit", "do_group_exit", "make_task_dead"):
-                return (
-                    index,
-                    "init ended, and the kernel cannot go on without it: look at what init ran and "
-                    "at the exit code",
-                )
+            if kind == "init-killed" and name in ("do_exit", "do_group_exit"):
+                return (None, _init_ended(panic_message))
             return (index, f"{_where(caller)} called panic(): it decided that all must stop")
         return None
     return None

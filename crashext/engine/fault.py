@@ -103,6 +103,8 @@ def trap_of(case: Case) -> Optional[str]:
     """The mnemonic of the trap: from the log, else from memory."""
     if case.report is not None and case.report.trap is not None:
         return case.report.trap
+    if case.report is not None and case.report.kind == "stack-overflow":
+        return "#DF"  # "stack guard page" is what the double fault of a stack overflow prints
     return case.frame.trap if case.frame is not None else None
 
 

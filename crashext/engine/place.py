@@ -247,7 +247,23 @@ def culprit(case: Case) -> None:
     """Fills ``culprit``: the frame to act on, with the reason."""
     explanation = case.explanation
     frames = explanation.stack or []
-    index, why = blame.choose(frames, explanation.rip, kind=explanation.kind)
+    report = case.report
+    index, why = blame.choose(
+        frames,
+        explanation.rip,
+        kind=explanation.kind,
+        panic_message=report.panic_message if report is not None else None,
+    )
+    if report is not None and report.other_stacks and explanation.kind in blame.ABOUT_AN_OBJECT:
+        track, reason = blame.choose_track(
+            report.other_stacks,
+            explanation.kind,
+            written_after_free="poison overwritten" in report.headline.lower(),
+        )
+        if track is not None:
+            explanation.culprit = Culprit(track.name, module=track.module, why=reason)
+            explanation.unknown["culprit.file"] = "the report names the function only"
+            return
     if index is None:
         explanation.unknown["culprit"] = why
         return

@@ -515,6 +515,12 @@ def classify(
         return Classification("user-memory-access", describe(address, layout=layout))
     if access == "write" and protection:
         return Classification("write-to-read-only", f"the page is mapped read-only ({region.name})")
+    if access == "execute" and region.name.startswith("modules"):
+        return Classification(
+            "bad-pointer",
+            "nothing is mapped there, in the module area: code of a module that was unloaded, or a "
+            "stale function pointer",
+        )
     return Classification(
         "bad-pointer", f"nothing is mapped there: {describe(address, layout=layout)}"
     )

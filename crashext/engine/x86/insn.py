@@ -22,6 +22,8 @@ _MASK = (1 << 64) - 1
 _FAST_STRING = 64
 #: An index that moves an address by less is not what made a pointer bad.
 _FAR = 4096
+#: An address this near to the stack pointer counts as on the stack.
+_STACK_REACH = 4096
 _ALIGNED = ("movaps", "movapd", "movdqa", "movntps", "movntdq", "fxsave", "fxsave64", "fxrstor",
             "fxrstor64", "xsave", "xsave64", "xsaves", "xsaves64", "xsavec", "xsavec64", "xsaveopt",
             "xsaveopt64", "xrstor", "xrstor64", "xrstors", "xrstors64", "cmpxchg16b")  # fmt: skip
@@ -372,7 +374,9 @@ def _choose_operand(
                     f"the error code says {wanted}, but {fault.text} only "
                     f"{'reads' if best[0].memory.reads else 'writes'} there"
                 )
-    if result.operand is None and not page_fault:
+    if result.operand is None and trap == "#DF":
+        _double_fault(result, known)
+    elif result.operand is None and not page_fault:
         _general_protection(result, fault, known)
     if result.operand is None and result.kind in ("memory", "string", "stack", "call", "jump",
                                                   "return"):  # fmt: skip
@@ -424,6 +428,24 @@ def _fall_back(
         result.notes.append(
             f"the instruction does not explain the reported address 0x{fault_address:x}: {shown}"
         )
+
+
+def _double_fault(result: Analysis, known: dict[str, int]) -> None:
+    """A stack overflow: the access near the stack pointer is the one that could not be made."""
+    rsp = known.get("rsp")
+    for operand in result.operands:
+        near = (
+            rsp is not None
+            and operand.address is not None
+            and (rsp - operand.address + _STACK_REACH) & _MASK < 2 * _STACK_REACH
+        )
+        if operand.role == "stack" or operand.memory.base in ("rsp", "esp") or near:
+            result.operand = operand
+            result.notes.append(
+                "the stack pointer has left the stack, so neither this access nor the exception "
+                "frame for its fault could be written"
+            )
+            return
 
 
 def _general_protection(result: Analysis, fault: Decoded, known: dict[str, int]) -> None:

@@ -101,8 +101,9 @@ TAIL = " full_proxy_write vfs_write ksys_write do_syscall_64 entry_SYSCALL_64_af
             "sysrq_handle_crash", "the crash was asked for",
         ),
         (
-            "init-killed", "dump_stack panic do_exit do_group_exit __x64_sys_exit_group",
-            "do_exit", "init ended",
+            "sysrq",
+            "dump_stack_lvl panic sysrq_handle_crash __handle_sysrq.cold hello:ask hello:w" + TAIL,
+            "ask", "ask [hello] asked for it, not a person at a console",
         ),
         (
             "oom-panic",
@@ -221,3 +222,32 @@ def test_no_tracks() -> None:
 )  # fmt: skip
 def test_plumbing(name: str, plumbing: Optional[bool]) -> None:
     assert blame.is_plumbing(name) is plumbing
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "how"),
+    [
+        ("0x00000100", "init ended (it called exit(1)), "),
+        ("0x0000000b", "init ended (signal 11 (SIGSEGV) killed it), "),
+        ("0x0000001f", "init ended (signal 31 (SIGSYS) killed it), "),
+        ("0x00000086", "init ended (signal 6 (SIGABRT) killed it, core dumped), "),
+    ],
+)
+def test_no_kernel_function_is_blamed_when_init_ends(exitcode: str, how: str) -> None:
+    index, why = blame.choose(
+        stack("dump_stack_lvl panic do_exit.cold do_group_exit get_signal do_syscall_64"),
+        None,
+        kind="init-killed",
+        panic_message=f"Attempted to kill init! exitcode={exitcode}",
+    )
+    assert index is None
+    assert why.startswith(how)
+
+
+def test_a_work_item_of_an_unloaded_module() -> None:
+    frames = stack("?process_one_work ?worker_thread ?kthread ?ret_from_fork")
+    index, why = blame.choose(frames, Rip(address=0xFFFFFFFFC034B14E), kind="bad-pointer")
+    assert index is None
+    assert why.startswith(
+        "RIP is no code and process_one_work called it: code or data that is gone"
+    )
