@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All source lines that the debug info gives for one instruction.
+"""The line table of the debug info: which statements begin before an instruction.
 
-An optimising compiler merges statements: one load can begin line 134 (``flags = req->f_flags``)
-and line 135 (the call that uses it). The line table then has several rows at one address, and
-addr2line, gdb, crash and drgn show only the last. Here all are read, so that the line of the access
-itself can be told from the others.
+An optimising compiler merges statements: the load of line 134 (``flags = req->file->f_flags``) is
+moved into line 135, the call that uses it, and the line table gives the instruction to 135 or has
+rows of both lines at its address, of which addr2line, gdb, crash and drgn show the last. Here all
+rows are read, so that the line of the access itself can be told.
 
 Pure: works on an :class:`crashext.engine.elf.Elf`. Format: DWARF 5 standard, 6.2 (versions 2 to 5
 differ only in the header, which is skipped by its length).
@@ -35,25 +35,27 @@ _ADDRESS_RELOCATIONS = {62: 1, 183: 257}
 class Row:
     """One row of a line table: ``file`` is an index that only says "the same file" or not."""
 
+    address: int
     line: int
     column: int
     file: int
     is_statement: bool
 
 
-def rows_at(elf: Elf, address: int, section: Optional[str] = None) -> list[Row]:
-    """The rows at exactly ``address``, in the table's order; line 0 (no line) is left out.
+def rows_in(elf: Elf, low: int, high: int, section: Optional[str] = None) -> list[Row]:
+    """The rows from address ``low`` to ``high`` (both included), in the table's order.
 
-    :param address: an address of a linked file, or an offset into ``section`` of a .ko.
-    Empty when the file has no line table, or one that is damaged.
+    :param low, high: addresses of a linked file, or offsets into ``section`` of a .ko, within
+        one function.
+    Rows of line 0 (no line) are left out. Empty when the file has no line table, or a damaged one.
     """
     lines = elf.section(".debug_line")
     if lines is None:
         return []
     try:
         if elf.type == ET_REL:
-            return _relocatable(elf, lines, section, address)
-        return _linked(elf, lines, address)
+            return _relocatable(elf, lines, section, low, high)
+        return _linked(elf, lines, low, high)
     except (struct.error, IndexError, zlib.error):
         return []
 
@@ -68,7 +70,7 @@ def _content(elf: Elf, section: Section) -> memoryview:
     return memoryview(zlib.decompressobj().decompress(data[24:], size))
 
 
-def _relocatable(elf: Elf, lines: Section, name: Optional[str], offset: int) -> list[Row]:
+def _relocatable(elf: Elf, lines: Section, name: Optional[str], low: int, high: int) -> list[Row]:
     """The sequences of a .ko begin at relocations: each says which section it describes."""
     wanted = elf.section(name) if name is not None else None
     kind = _ADDRESS_RELOCATIONS.get(elf.machine)
@@ -85,19 +87,19 @@ def _relocatable(elf: Elf, lines: Section, name: Optional[str], offset: int) -> 
             continue
         start = symbol.value + relocation.addend
         starts[relocation.offset] = start
-        if start <= offset and (best is None or start > best[0]):
+        if start <= high and (best is None or start > best[0]):
             best = (start, relocation.offset)
     if best is None:
         return []
     data = _content(elf, lines)
     for begin, end in _units(data, elf.little):
         if begin <= best[1] < end:
-            return _rows(data[:end], begin, elf.little, offset, starts)
+            return _rows(data[:end], begin, elf.little, (low, high), starts)
     return []
 
 
-def _linked(elf: Elf, lines: Section, address: int) -> list[Row]:
-    unit = _unit_of(elf, address)
+def _linked(elf: Elf, lines: Section, low: int, high: int) -> list[Row]:
+    unit = _unit_of(elf, high)
     if unit is None:
         return []
     position = _line_offset(elf, unit)
@@ -105,7 +107,7 @@ def _linked(elf: Elf, lines: Section, address: int) -> list[Row]:
         return []
     data = _content(elf, lines)
     (length,) = struct.unpack_from("<I" if elf.little else ">I", data, position)
-    return _rows(data[: position + 4 + length], position, elf.little, address, None)
+    return _rows(data[: position + 4 + length], position, elf.little, (low, high), None)
 
 
 def _units(data: memoryview, little: bool) -> Iterator[tuple[int, int]]:
@@ -242,10 +244,10 @@ def _rows(
     data: memoryview,
     unit: int,
     little: bool,
-    wanted: int,
+    wanted: tuple[int, int],
     starts: Optional[dict[int, int]],
 ) -> list[Row]:
-    """Runs the line program of a unit and keeps the rows at one address (DWARF 5, 6.2.5).
+    """Runs the line program of a unit and keeps the rows of some addresses (DWARF 5, 6.2.5).
 
     :param starts: for a .ko: operand position of DW_LNE_set_address → offset into the wanted
         section; a sequence of another section is not in it, and its rows do not count.
@@ -317,31 +319,40 @@ def _rows(
                     _, position = _uleb(data, position)
             continue
         rows += 1
-        if counts and address == wanted and line:
-            found.append(Row(line, column, file, statement))
+        if counts and wanted[0] <= address <= wanted[1] and line:
+            found.append(Row(address, line, column, file, statement))
     return found
 
 
-def other_lines(rows: Sequence[Row]) -> list[int]:
-    """The distinct lines at one address in the file of the last row, the last row's line last."""
-    if not rows:
+def statement_lines(rows: Sequence[Row], line: int) -> list[int]:
+    """Lines of statements that begin in ``rows`` in the file of the last row of ``line``.
+
+    :param rows: from the start of the function to the instruction.
+    """
+    files = [row.file for row in rows if row.line == line]
+    if not files:
         return []
-    file = rows[-1].file
-    lines = [row.line for row in rows if row.file == file and row.line != rows[-1].line]
-    return [*dict.fromkeys(lines), rows[-1].line]
+    return list(dict.fromkeys(row.line for row in rows if row.file == files[-1]))
 
 
-def accessing_line(texts: Mapping[int, str], expression: str) -> Optional[int]:
-    """The one line whose text holds the access that ``expression`` names; None: none or several.
+#: A statement further above is another one, however alike its text.
+MAX_DISTANCE = 8
 
-    :param texts: line number → source text, of the lines that share the instruction.
+
+def accessing_line(texts: Mapping[int, str], line: int, expression: str) -> Optional[int]:
+    """The line whose statement makes the access; None when it is ``line`` or cannot be told.
+
+    :param texts: line number → source text, of the lines whose statements begin before the
+        instruction, and of ``line``.
+    :param line: the line that the debug info gives for the instruction.
     :param expression: the operand in the source's words: ``req->file->f_flags``, ``*p``, ``a[3]``.
     """
     pattern = _access_pattern(expression)
-    if pattern is None:
+    if pattern is None or re.search(pattern, texts.get(line, "")):
         return None
-    found = [line for line, text in texts.items() if re.search(pattern, text)]
-    return found[0] if len(found) == 1 else None
+    near = [other for other in texts if 0 < line - other <= MAX_DISTANCE]
+    found = [other for other in near if re.search(pattern, texts[other])]
+    return max(found) if found else None
 
 
 def _access_pattern(expression: str) -> Optional[str]:

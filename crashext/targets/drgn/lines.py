@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All source lines of an instruction, from the file that drgn took the debug info from."""
+"""Rows of the line table, from the file that drgn took the debug info from."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from drgn import Program
 
 from crashext.debugfiles import packing, unpack
 from crashext.engine.elf import Elf, ElfError, read_elf
-from crashext.engine.linetable import Row, rows_at
+from crashext.engine.linetable import Row, rows_in
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import asking
 
 
-def rows(prog: Program, address: int) -> list[Row]:
-    """The line table's rows at an address. Raises Unknown when the file cannot be read again."""
+def rows(prog: Program, start: int, address: int) -> list[Row]:
+    """The rows from ``start``, of the function, to ``address``; their addresses are the file's.
+
+    Raises Unknown when the file cannot be read again.
+    """
     with asking(f"the module that holds {address:#x}"):
         module = prog.module(address)
     path = module.debug_file_path
@@ -24,9 +27,10 @@ def rows(prog: Program, address: int) -> list[Row]:
         raise Unknown(f"no debug info for {module.name}")
     elf = _open(path)
     if isinstance(module, drgn.RelocatableModule):
-        section, start = _section(module, elf, address)
-        return rows_at(elf, address - start, section)
-    return rows_at(elf, address - (module.debug_file_bias or 0))
+        section, base = _section(module, elf, address)
+        return rows_in(elf, max(start - base, 0), address - base, section)
+    bias = module.debug_file_bias or 0
+    return rows_in(elf, start - bias, address - bias)
 
 
 def _open(path: str) -> Elf:

@@ -19,7 +19,7 @@ from drgn import Program
 from crashext.engine.x86.decoder import Decoded, Memory, borders_before, decode_run
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import NO_ANSWER
-from crashext.targets.drgn.members import AGGREGATES, Pointer, member_at, pointee
+from crashext.targets.drgn.members import AGGREGATES, Pointer, member_at, pointee, size_of
 
 #: Bytes of code before RIP that are looked at.
 WINDOW = 1024
@@ -108,11 +108,14 @@ class Flow:
         if base is None:
             return None
         value = None
+        named = None
+        if base.pointer is not None:
+            named = _member(base.pointer, memory.displacement, 0)
         if base.value is not None:
-            value = _read(self.prog, base.value + memory.displacement)
-        if base.pointer is None:
-            return Resolved(value)
-        return Resolved(value, _member(base.pointer, memory.displacement, value or 0))
+            address = (base.value + memory.displacement) & _MASK
+            value = _read(self.prog, address)
+            named = named or self._member_at(address)
+        return Resolved(value, named)
 
     def _named(self, register: str, value: Optional[int], position: int) -> Optional[Resolved]:
         """A value by the variable that holds it; one that is NULL or lost, by its place."""
@@ -131,6 +134,20 @@ class Flow:
             return None
         named = [pointer for pointer in self.pointers if pointer.value == value and value]
         return Resolved(value, named[0] if named else None)
+
+    def _member_at(self, address: int) -> Optional[Pointer]:
+        """The pointer member at an address inside of what a variable in scope points to.
+
+        The compiler reaches it from another register: ``container_of()`` leaves only the inner
+        pointer and a negative offset.
+        """
+        for pointer in self.pointers:
+            offset = address - pointer.value
+            if pointer.value and 0 <= offset < size_of(pointer.target):
+                found = _member(pointer, offset, 0)
+                if found is not None:
+                    return found
+        return None
 
     def _changed(self, register: str, start: int) -> bool:
         """Whether ``code[start:]`` writes the register."""

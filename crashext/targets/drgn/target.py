@@ -299,10 +299,10 @@ class DrgnTarget(ModuleQuestions):
         return chain
 
     def _line_of_access(self) -> Optional[int]:
-        """The line of the faulting access, where the line table has several for the instruction.
+        """The line of the faulting access, where the compiler gave it to a later statement.
 
-        The debug info alone cannot tell which; the text of the line that names the member or
-        pointer accessed does. None: there is only one line, or the text does not decide.
+        The debug info alone cannot tell; the text of the line that names the member or pointer
+        accessed does. None: the line of the debug info is the one, or the text does not decide.
         """
         if self._rip_line == _NOT_ASKED:
             try:
@@ -317,17 +317,22 @@ class DrgnTarget(ModuleQuestions):
             return None
         rip = frame.registers["rip"]
         innermost = self.symbols.source(rip, False)[0]
-        candidates = linetable.other_lines(lines.rows(self.prog, rip))
-        if innermost.file is None or len(candidates) < 2 or innermost.line not in candidates:
-            return None
+        file, line = innermost.file, innermost.line
         step = decode(self.read(rip, MAX_LENGTH), 0, rip)
         operands = step.explicit_memory() if step is not None else []
-        if len(operands) != 1 or operands[0].index or operands[0].segment:
+        if file is None or line is None or len(operands) != 1:
             return None
         memory = operands[0]
+        if memory.index or memory.segment:
+            return None
         expression = self.operand(frame, memory.base, memory.displacement, memory.size)
-        texts = {line: self.source_text(innermost.file, line, 0)[0].text for line in candidates}
-        return linetable.accessing_line(texts, expression)
+        rows = lines.rows(self.prog, self.symbols.symbol(rip).address, rip)
+        texts = {
+            number: self.source_text(file, number, 0)[0].text
+            for number in (*linetable.statement_lines(rows, line), line)
+            if 0 <= line - number <= linetable.MAX_DISTANCE
+        }
+        return linetable.accessing_line(texts, line, expression)
 
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
         return self._sources.lines(file, line, context, self._origins())
