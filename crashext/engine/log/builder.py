@@ -444,8 +444,9 @@ class ReportBuilder:
             cursor.user_code_due = False
             return
         # Up to 4.17 the line is after the trace, later before it. One after the trace of a report
-        # without registers is of something that was interrupted.
-        if self.traced and not cursor.adopting and not report.registers_line:
+        # without registers or RIP is of something that was interrupted.
+        known = report.registers_line or report.rip is not None
+        if self.traced and not cursor.adopting and not known:
             return
         if report.code is None and report.code_unavailable is None:
             parsed = code.parse_code(rest, line.number)
