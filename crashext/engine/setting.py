@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from crashext.engine import modules as module_engine
-from crashext.engine import story
+from crashext.engine import story, values
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
-from crashext.engine.model import Kernel, OtherReport, Task
+from crashext.engine.model import Culprit, Kernel, OtherReport, Task
 
 
 def kernel(case: Case) -> None:
@@ -77,6 +77,47 @@ def modules(case: Case) -> None:
         explanation.modules = module_engine.suspects(
             found, **module_engine.crash_facts(explanation, report)
         )
+    last_unloaded(case)
+
+
+def unloaded_code(case: Case) -> None:
+    """Blames the module unloaded last when RIP is in module space where no module is any more.
+
+    Its code was entered after it was gone: through a timer, work item or callback that its exit
+    function did not cancel. Machinery that called it (process_one_work) is innocent.
+    """
+    explanation = case.explanation
+    rip = explanation.rip
+    if rip is None or rip.address is None or rip.symbol is not None:
+        return
+    if not values.region_of(rip.address, case.layout).name.startswith("modules"):
+        return
+    last_unloaded(case)
+    name = explanation.last_unloaded
+    if name is None:
+        return
+    explanation.culprit = Culprit(
+        module=name,
+        why=(
+            f"RIP lies in module space where no module is now, and {name} was the last module "
+            "unloaded: something still called into it (a timer, work item or callback that its "
+            "exit function did not cancel)"
+        ),
+    )
+    explanation.unknown["culprit.function"] = f"the symbols of {name} went with it"
+    case.claim(
+        f"RIP is in no module, and {name} was unloaded last",
+        "memory" if case.target.name != "log" else "log",
+        crash="mod",
+        drgn="prog['last_unloaded_module']",
+    )
+
+
+def last_unloaded(case: Case) -> None:
+    """Fills ``last_unloaded``: from memory, else from the report's ``[last unloaded: …]``."""
+    explanation, report = case.explanation, case.report
+    if explanation.last_unloaded is not None:
+        return
     explanation.last_unloaded = case.ask("last_unloaded", case.target.last_unloaded)
     if explanation.last_unloaded is None and report is not None:
         explanation.last_unloaded = report.last_unloaded

@@ -92,6 +92,9 @@ def _access_sentence(explanation: Explanation) -> str:
     where = _where(explanation)
     if access.type == "execute":
         target = f"0x{access.address:x}" if access.address is not None else "a bad address"
+        culprit = explanation.culprit
+        if culprit is not None and culprit.function is None and culprit.module is not None:
+            return f"the kernel called {target}, where {culprit.module} was before it was unloaded"
         return f"{where} jumped to {target}{_meaning(explanation)}"
     size = f"{access.size} byte{'s' if access.size != 1 else ''} " if access.size else ""
     verb = _VERBS.get(access.type or "", "touched")
@@ -133,6 +136,8 @@ def _where(explanation: Explanation) -> str:
     culprit, rip = explanation.culprit, explanation.rip
     if culprit is not None and culprit.function:
         name, module = normalise(culprit.function), culprit.module
+    elif culprit is not None and culprit.module:
+        return f"unloaded code of {culprit.module}"
     elif rip is not None and rip.symbol:
         name, module = normalise(rip.symbol), rip.module
     else:

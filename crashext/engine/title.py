@@ -134,7 +134,7 @@ def title_of(explanation: Explanation, report: Optional[Report] = None) -> str:
     kind = explanation.kind or "unknown"
     function = culprit.function if culprit is not None else None
     module = culprit.module if culprit is not None else None
-    if function is None and rip is not None:
+    if culprit is None and rip is not None:
         function, module = rip.symbol, rip.module
     return title(
         kind,

@@ -153,11 +153,13 @@ def _path(explanation: Explanation) -> list[str]:
 
 def _blame(explanation: Explanation) -> list[str]:
     culprit, rip = explanation.culprit, explanation.rip
-    if culprit is None or (rip is not None and culprit.function == rip.symbol):
+    if culprit is None:
+        return []
+    if culprit.function and rip is not None and culprit.function == rip.symbol:
         return []
     where = f" at {culprit.file}:{culprit.line}" if culprit.file else ""
     module = f" [{culprit.module}]" if culprit.module else ""
-    return [f"{culprit.function}{module}{where}: {culprit.why}"]
+    return [f"{culprit.function or 'code'}{module}{where}: {culprit.why}"]
 
 
 def _findings(explanation: Explanation, verbose: bool) -> list[str]:
