@@ -60,7 +60,7 @@ def test_addresses_are_hexadecimal_strings(seed: Explanation) -> None:
     assert tree["fault_address"] == {
         "value": "0x0",
         "from": "headline, log line 3",
-        "meaning": "NULL",
+        "meaning": "the pointer is NULL",
     }
 
 
