@@ -254,16 +254,11 @@ def culprit(case: Case) -> None:
         kind=explanation.kind,
         panic_message=report.panic_message if report is not None else None,
     )
-    if report is not None and report.other_stacks and explanation.kind in blame.ABOUT_AN_OBJECT:
-        track, reason = blame.choose_track(
-            report.other_stacks,
-            explanation.kind,
-            written_after_free="poison overwritten" in report.headline.lower(),
-        )
-        if track is not None:
-            explanation.culprit = Culprit(track.name, module=track.module, why=reason)
-            explanation.unknown["culprit.file"] = "the report names the function only"
-            return
+    from_history = _from_object_history(case)
+    if from_history is not None:
+        explanation.culprit = from_history
+        explanation.unknown["culprit.file"] = "the report names the function only"
+        return
     if index is None:
         explanation.unknown["culprit"] = why
         return
@@ -277,6 +272,29 @@ def culprit(case: Case) -> None:
         explanation.unknown["culprit.file"] = case.reasons.get(
             "rip.file", "no debug info for this frame"
         )
+
+
+def _from_object_history(case: Case) -> Optional[Culprit]:
+    """Who allocated or freed the damaged object, as this or an earlier report of it says.
+
+    Since 6.12 or so a WARN() of the slab allocator follows the report that has the history.
+    """
+    if case.report is None or case.explanation.kind not in blame.ABOUT_AN_OBJECT:
+        return None
+    earlier = [
+        report
+        for report in case.summary.reports
+        if report.first_line < case.report.first_line and report.kind in blame.ABOUT_AN_OBJECT
+    ]
+    for report in (case.report, *reversed(earlier)):
+        track, reason = blame.choose_track(
+            report.other_stacks,
+            report.kind,
+            written_after_free="poison overwritten" in report.headline.lower(),
+        )
+        if track is not None:
+            return Culprit(track.name, module=track.module, why=reason)
+    return None
 
 
 #: The C function of a system call under its wrappers' names: __x64_sys_read, SyS_read, ksys_read.
