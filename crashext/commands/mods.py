@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Callable, Optional
@@ -102,17 +103,10 @@ def gather(
     judged = judge(known)
     chosen = _expand(names or [], judged, explanation, report)
     if deep is not None:
-        shown = {module.name for module in mods.select(judged, only or [])}
-        checked = [
-            module
-            for module in judged
-            if module.name in chosen or (check_all and module.name in shown)
-        ]
-        if not chosen and not check_all:
-            checked = [module for module in judged if module.suspect][:CHECKED_UNASKED]
-        _check(deep, checked, report)
+        closer = _closer_look(judged, chosen, check_all, only or [])
+        _check(deep, closer, report)
         _check_kernel_text(deep, explanation, report)
-        judged = judge(judged)
+        judged = judge(_with_findings(deep, known, report))
     report.summary = mods.summarize(judged)
     _gone(target, deep, judged, explanation, report)
     report.modules = mods.select(judged, only or [])
@@ -198,17 +192,39 @@ def _expand(
     return chosen
 
 
-def _check(deep: DeepModules, modules: Sequence[Module], report: mods.ModsReport) -> None:
-    """Compares code with files; a difference becomes a reason to suspect the module."""
-    for module in modules:
+def _closer_look(
+    judged: Sequence[Module], chosen: Sequence[str], check_all: bool, only: Sequence[str]
+) -> list[str]:
+    """The modules whose files are looked for and compared: those named, else the suspects."""
+    if chosen:
+        return list(chosen)
+    if check_all:
+        return [module.name for module in mods.select(judged, only)]
+    return [module.name for module in judged if module.suspect][:CHECKED_UNASKED]
+
+
+def _check(deep: DeepModules, names: Sequence[str], report: mods.ModsReport) -> None:
+    """Looks for the files of modules and compares their code."""
+    for name in names:
         try:
-            result = deep.module_integrity(module.name)
+            deep.find_debug_info(name)
+            report.integrity[name] = deep.module_integrity(name)
         except Unknown as reason:
-            report.unknown[f"integrity.{module.name}"] = str(reason)
-            continue
-        report.integrity[module.name] = result
-        if result.differences:
-            module.why.append(TEXT_DIFFERS)
+            report.unknown[f"integrity.{name}"] = str(reason)
+
+
+def _with_findings(
+    deep: DeepModules, known: Sequence[Module], report: mods.ModsReport
+) -> list[Module]:
+    """The modules with what the closer look found: debug files, and code that differs."""
+    fresh = {module.name: module for module in deep.module_table().modules}
+    found = []
+    for module in known:
+        module = fresh.get(module.name, module)
+        result = report.integrity.get(module.name)
+        why = [*module.why, TEXT_DIFFERS] if result and result.differences else module.why
+        found.append(dataclasses.replace(module, why=list(why)))
+    return found
 
 
 def _check_kernel_text(

@@ -152,7 +152,7 @@ def _reasons(
     found = []
     if rip_module == module.name or (rip is not None and contains(module, rip)):
         found.append(_Reason(1000, "RIP is in it", True))
-    found += _stack_reasons(module, rip, stack)
+    found += _stack_reasons(module, rip, rip_module, stack)
     if fault_address is not None and fault_address != rip:
         where = place(module, fault_address, sections)
         if where is not None:
@@ -169,12 +169,14 @@ def _reasons(
 
 
 def _stack_reasons(
-    module: Module, rip: Optional[int], stack: Sequence[StackFrame]
+    module: Module, rip: Optional[int], rip_module: Optional[str], stack: Sequence[StackFrame]
 ) -> list[_Reason]:
     reliable, doubtful, nearest = 0, 0, None
     for depth, frame in enumerate(stack):
         if frame.inlined or (rip is not None and frame.address == rip):
             continue
+        if depth == 0 and frame.address is None and frame.module == rip_module is not None:
+            continue  # a log's own frame for RIP
         inside = frame.module == module.name or (
             frame.module is None and frame.address is not None and contains(module, frame.address)
         )

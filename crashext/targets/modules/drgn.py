@@ -47,6 +47,7 @@ class DrgnModules:
         self._walked: Optional[Walk] = None
         self._kallsyms: dict[str, list[facts.ModuleSymbol]] = {}
         self._pointers: Optional[pointers.Pointers] = None
+        self._looked_for: set[str] = set()
 
     def walk(self) -> Walk:
         if self._walked is None:
@@ -64,19 +65,23 @@ class DrgnModules:
         module = self.walk().find(name).module
         if module.address is not None:
             self._symbols.module_name(module.address)  # loads it
+            self._looked_for.add(name)
         self._note_debug_info(module)
-        if module.debug_info is None and module.debug_info_why is None:
-            module.debug_info_why = "where its memory is cannot be told"
+        if module.address is None:
+            module.debug_info_why = "no debug info: its memory is not known"
 
     def _note_debug_info(self, module: Module) -> None:
-        """What drgn has found for a module that someone asked about before."""
+        """What drgn has found; nothing is looked for here (500 files would take their time)."""
         try:
-            known = self._prog.module(module.name)
+            module.debug_info = self._prog.module(module.name).debug_file_path
         except NO_ANSWER:
-            return
-        module.debug_info = known.debug_file_path
-        if module.debug_info is None:
+            module.debug_info = None
+        if module.debug_info is not None:
+            module.debug_info_why = None
+        elif module.name in self._looked_for:
             module.debug_info_why = self._symbols.debug_info_reason(module.name)
+        else:
+            module.debug_info_why = f"debug info not looked for (mods {module.name} looks)"
 
     # Sections and symbols
 

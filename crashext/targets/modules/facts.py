@@ -204,7 +204,7 @@ def parameters(record: Record, name_of: Callable[[int], Optional[str]]) -> list[
         address = record.unsigned("kp") + index * step
         entry = Record(kernel, "struct kernel_param", address, raw[index * step :][:step])
         found.append(_parameter(entry, name_of))
-    return found
+    return sorted(found, key=lambda parameter: parameter.name)
 
 
 def _parameter(entry: Record, name_of: Callable[[int], Optional[str]]) -> Parameter:

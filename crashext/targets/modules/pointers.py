@@ -13,12 +13,12 @@ constructors, callbacks inside driver data.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
 from drgn import Object, Program, cast, container_of, sizeof
-from drgn.helpers.linux.cpumask import for_each_online_cpu
+from drgn.helpers.linux.cpumask import for_each_present_cpu
 from drgn.helpers.linux.device import MAJOR, MINOR, for_each_registered_chrdev
 from drgn.helpers.linux.fs import d_path, for_each_file
 from drgn.helpers.linux.idr import idr_for_each
@@ -42,6 +42,7 @@ MAX_CHAIN = 4096
 
 NameOf = Callable[[int], Optional[str]]
 Found = Iterator[CodePointer]
+Tell = Callable[[Object], Iterable[CodePointer]]
 
 
 @dataclass
@@ -66,10 +67,35 @@ def collect(prog: Program, name_of: NameOf) -> Pointers:
     result = Pointers()
     for kind, sweep in _SWEEPS.items():
         try:
-            result.found += itertools.islice(sweep(prog, name_of), MAX_ENTRIES)
+            # One by one: what was found before a damaged link stays.
+            for pointer in itertools.islice(sweep(prog, name_of), MAX_ENTRIES):
+                result.found.append(pointer)
         except NO_ANSWER as error:
             result.unknown[kind] = reason(error)
     return result
+
+
+def _entries(entries: Iterator[Object], kind: str, where: str, tell: Tell) -> Found:
+    """``tell(entry)`` for each entry of a chain, which may lead into freed memory.
+
+    An entry that cannot be read is what an unloaded module leaves behind: it is told by its
+    address, and the chain ends there.
+    """
+    try:
+        for entry in itertools.islice(entries, MAX_CHAIN):
+            try:
+                found = list(tell(entry))
+            except NO_ANSWER as error:
+                address = int(entry.value_())
+                text = (
+                    f"{where}: the entry 0x{address:x} cannot be read ({reason(error)}); what "
+                    "follows it in the chain is not known"
+                )
+                yield CodePointer(kind, text, address)
+                return
+            yield from found
+    except NO_ANSWER:  # the link of the last entry told: its successor is in no list
+        return
 
 
 def _pointer(
@@ -100,7 +126,7 @@ def _text(value: Object) -> str:
 def _timers(prog: Program, name_of: NameOf) -> Found:
     """The timer wheels (4.8 and later, commit 500462a9de65 "timers: Switch to a non-cascading
     wheel"). The arrays of list heads are read at once: most are empty."""
-    for cpu in for_each_online_cpu(prog):
+    for cpu in for_each_present_cpu(prog):
         for base in per_cpu(prog["timer_bases"], cpu):
             vectors = base.vectors
             raw = prog.read(vectors.address_, sizeof(vectors))
@@ -112,8 +138,7 @@ def _timers(prog: Program, name_of: NameOf) -> Found:
 
 
 def _bucket(prog: Program, head: Object, cpu: int, name_of: NameOf) -> Found:
-    entries = hlist_for_each_entry("struct timer_list", head, "entry")
-    for timer in itertools.islice(entries, MAX_CHAIN):
+    def tell(timer: Object) -> Found:
         due = _due(prog, int(timer.expires.value_()))
         what = f"timer {_at(timer)} on CPU {cpu}{due}"
         yield _pointer("timer", what, timer, timer.function, name_of)
@@ -121,6 +146,9 @@ def _bucket(prog: Program, head: Object, cpu: int, name_of: NameOf) -> Found:
             work = container_of(timer, "struct delayed_work", "timer").work
             what = f"delayed work {_at(work.address_of_())}, queued{due}"
             yield _pointer("work", what, work.address_of_(), work.func, name_of)
+
+    entries = hlist_for_each_entry("struct timer_list", head, "entry")
+    yield from _entries(entries, "timer", f"timers of CPU {cpu}", tell)
 
 
 def _due(prog: Program, expires: int) -> str:
@@ -132,12 +160,15 @@ def _due(prog: Program, expires: int) -> str:
 
 
 def _hrtimers(prog: Program, name_of: NameOf) -> Found:
-    for cpu in for_each_online_cpu(prog):
+    for cpu in for_each_present_cpu(prog):
+
+        def tell(timer: Object, cpu: int = cpu) -> Found:
+            what = f"hrtimer {_at(timer)} on CPU {cpu}"
+            yield _pointer("hrtimer", what, timer, timer.function, name_of)
+
         for base in per_cpu(prog["hrtimer_bases"], cpu).clock_base:
             timers = hrtimer_clock_base_for_each(base.address_of_())
-            for timer in itertools.islice(timers, MAX_CHAIN):
-                what = f"hrtimer {_at(timer)} on CPU {cpu}"
-                yield _pointer("hrtimer", what, timer, timer.function, name_of)
+            yield from _entries(timers, "hrtimer", f"hrtimers of CPU {cpu}", tell)
 
 
 # Work items and threads
@@ -166,9 +197,11 @@ def _works(prog: Program, name_of: NameOf) -> Found:
 
 
 def _queue(head: Object, how: str, name_of: NameOf) -> Found:
-    works = list_for_each_entry("struct work_struct", head.address_of_(), "entry")
-    for work in itertools.islice(works, MAX_CHAIN):
+    def tell(work: Object) -> Found:
         yield _pointer("work", f"work item {_at(work)}, {how}", work, work.func, name_of)
+
+    works = list_for_each_entry("struct work_struct", head.address_of_(), "entry")
+    yield from _entries(works, "work", f"work items {how}", tell)
 
 
 def _threads(prog: Program, name_of: NameOf) -> Found:
@@ -199,10 +232,12 @@ def _chrdevs(prog: Program, name_of: NameOf) -> Found:
 
 
 def _misc(prog: Program, name_of: NameOf) -> Found:
-    devices = list_for_each_entry("struct miscdevice", prog["misc_list"].address_of_(), "list")
-    for device in itertools.islice(devices, MAX_CHAIN):
+    def tell(device: Object) -> Found:
         what = f"misc device {_text(device.name)} 10:{int(device.minor.value_())}"
         yield _pointer("char device", what, device, device.fops, name_of, "has file_operations")
+
+    devices = list_for_each_entry("struct miscdevice", prog["misc_list"].address_of_(), "list")
+    yield from _entries(devices, "char device", "misc devices", tell)
 
 
 def _files(prog: Program, name_of: NameOf) -> Found:
@@ -232,22 +267,15 @@ def _file(file: Object, who: str, name_of: NameOf) -> CodePointer:
 
 
 def _filesystems(prog: Program, name_of: NameOf) -> Found:
-    kind = prog["file_systems"].read_()
-    for _ in range(MAX_CHAIN):
-        if not kind:
-            return
-        callback = next(
-            (
-                kind.member_(name)
-                for name in ("init_fs_context", "mount", "kill_sb")
-                if hasattr(kind, name) and kind.member_(name)
-            ),
-            None,
-        )
-        if callback is not None:
-            what = f"file system {_text(kind.name)}"
-            yield _pointer("file system", what, kind, callback, name_of, "mounts with")
-        kind = kind.next.read_()
+    def tell(kind: Object) -> Found:
+        for name in ("init_fs_context", "mount", "kill_sb"):
+            if hasattr(kind, name) and kind.member_(name):
+                what = f"file system {_text(kind.name)}"
+                yield _pointer("file system", what, kind, kind.member_(name), name_of, f"{name} is")
+                return
+
+    kinds = _linked(prog["file_systems"].read_())
+    yield from _entries(kinds, "file system", "file systems", tell)
 
 
 def _proc(prog: Program, name_of: NameOf) -> Found:
@@ -264,7 +292,8 @@ def _proc(prog: Program, name_of: NameOf) -> Found:
             if int(child.mode.value_()) & 0o170000 == 0o040000:
                 todo.append((child, where))
                 continue
-            for member in ("proc_ops", "proc_fops", "proc_dir_ops", "seq_ops", "single_show"):
+            # Unions: proc_dir_ops shares its place with proc_ops, single_show with seq_ops.
+            for member in ("proc_ops", "proc_fops", "seq_ops"):
                 if hasattr(child, member) and child.member_(member):
                     function = child.member_(member)
                     yield _pointer("proc file", where, child, function, name_of, f"{member} is")
@@ -321,17 +350,15 @@ def _drivers(prog: Program, name_of: NameOf) -> Found:
 
 def _interrupts(prog: Program, name_of: NameOf) -> Found:
     for number, descriptor in for_each_irq_desc(prog):
-        action = descriptor.action.read_()
-        for _ in range(MAX_CHAIN):
-            if not action:
-                break
-            label = _text(action.name) if action.name else "?"
+
+        def tell(action: Object, number: int = number) -> Found:
+            what = f"interrupt {number} ({_text(action.name) if action.name else '?'})"
             for member in ("handler", "thread_fn"):
-                function = action.member_(member).read_()
-                if function:
-                    what = f"interrupt {number} ({label})"
-                    yield _pointer("interrupt", what, action, function, name_of)
-            action = action.next.read_()
+                if action.member_(member):
+                    yield _pointer("interrupt", what, action, action.member_(member), name_of)
+
+        actions = _linked(descriptor.action.read_())
+        yield from _entries(actions, "interrupt", f"interrupt {number}", tell)
 
 
 # Notifiers, probes, tracing
@@ -364,23 +391,31 @@ def _notifiers(prog: Program, name_of: NameOf) -> Found:
             continue
         if getattr(head.type_, "tag", None) not in _HEADS:
             continue
-        block = head.head.read_()
-        for _ in range(MAX_CHAIN):
-            if not block:
-                break
+
+        def tell(block: Object, chain: str = chain) -> Found:
             what = f"notifier {_at(block)} on {chain}"
             yield _pointer("notifier", what, block, block.notifier_call, name_of)
-            block = block.next.read_()
+
+        yield from _entries(_linked(head.head.read_()), "notifier", chain, tell)
+
+
+def _linked(entry: Object) -> Iterator[Object]:
+    """A chain over ``next`` pointers up to NULL."""
+    while entry:
+        yield entry
+        entry = entry.next.read_()
 
 
 def _kprobes(prog: Program, name_of: NameOf) -> Found:
     """Kprobes by the code that they sit on and by their handlers."""
     for probe in kprobes(prog):
-        what = f"kprobe {_at(probe)} on {name_of(int(probe.addr.value_())) or _at(probe.addr)}"
+        place = name_of(int(probe.addr.value_())) or _at(probe.addr)
         yield _pointer("kprobe", f"kprobe {_at(probe)}", probe, probe.addr, name_of, "sits on")
-        for member in ("pre_handler", "post_handler"):
-            if probe.member_(member):
-                yield _pointer("kprobe", what, probe, probe.member_(member), name_of)
+        for real in _handlers(probe):
+            for member in ("pre_handler", "post_handler"):
+                if real.member_(member):
+                    what = f"kprobe {_at(real)} on {place}"
+                    yield _pointer("kprobe", what, real, real.member_(member), name_of)
 
 
 def kprobes(prog: Program) -> Iterator[Object]:
@@ -388,6 +423,15 @@ def kprobes(prog: Program) -> Iterator[Object]:
     for head in prog["kprobe_table"]:
         probes = hlist_for_each_entry("struct kprobe", head.address_of_(), "hlist")
         yield from itertools.islice(probes, MAX_CHAIN)
+
+
+def _handlers(probe: Object) -> Iterator[Object]:
+    """The probes behind one place: an aggregator's list, else the probe itself."""
+    if probe.list.next == probe.list.address_of_():
+        yield probe
+        return
+    shared = list_for_each_entry("struct kprobe", probe.list.address_of_(), "list")
+    yield from itertools.islice(shared, MAX_CHAIN)
 
 
 def _ftrace(prog: Program, name_of: NameOf) -> Found:
