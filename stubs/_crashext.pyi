@@ -31,4 +31,10 @@ def readline(prompt: str, /) -> Optional[str]:
     """One line edited with crash's own readline; None at end of input."""
 
 def vmcoreinfo(key: str, /) -> Optional[str]: ...
+def load_module(name: str, file: str, command: str, /) -> bool:
+    """``mod -s NAME FILE``, with gdb's add-symbol-file command given. crash.error when refused."""
+
+def module_file(name: str, /) -> Optional[str]:
+    """The debug file that crash has loaded for a module, None when none is."""
+
 def session() -> Session: ...

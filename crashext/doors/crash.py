@@ -8,6 +8,7 @@ each command that the user types.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import os
@@ -15,7 +16,8 @@ import re
 import shutil
 import sys
 import traceback
-from typing import Callable
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Callable
 
 import _crashext
 import crash
@@ -23,7 +25,11 @@ import crash
 from crashext.commands import NAMES, load
 from crashext.commands.base import Command, Context, HelpRequested
 from crashext.doors import no_readline
-from crashext.errors import CrashextError
+from crashext.errors import CrashextError, Unknown
+
+if TYPE_CHECKING:
+    from crashext.engine.model import SourceLocation
+    from crashext.targets.base import Target
 
 
 class CrashOutput(io.TextIOBase):
@@ -55,20 +61,52 @@ def wants_color() -> bool:
     return _crashext.output_is_tty()
 
 
-def context() -> Context:
-    width = shutil.get_terminal_size((100, 24)).columns
+def open_noting(shown: dict[str, None]) -> Target:
+    """The dump that is open; the modules whose lines it is asked for go into ``shown``."""
     from crashext.targets.crash import open_target
 
-    # One target a command: it sees the module files that "mod -s" has loaded since the last one,
-    # and the directories given to one command are not those of the next.
-    target = functools.cache(open_target)
-    return Context(sys.stdout, target, wants_color(), min(width, 120), "crash")
+    target = open_target()
+    source = target.source
+
+    def noting(address: int, is_return_address: bool = False) -> list[SourceLocation]:
+        module = crash.addr2mod(address)
+        if module is not None:
+            shown[module] = None
+        return source(address, is_return_address)
+
+    setattr(target, "source", noting)  # noqa: B010
+    return target
 
 
 def run_suite_command(command: Command, words: list[str]) -> int:
-    """explain, oops, rip, mods: the same commands as in the shell and in drgn."""
+    """explain, oops, rip, mods: the same commands as in the shell and in drgn.
+
+    What they show of a module can be checked by hand afterwards: crash gets the module's debug
+    file, for its own ``dis -s``, ``bt -l`` and ``sym``.
+    """
+    shown: dict[str, None] = {}
+    # One target a command: it sees the module files that "mod -s" has loaded since the last one,
+    # and the directories given to one command are not those of the next.
+    target = functools.cache(functools.partial(open_noting, shown))
+    width = shutil.get_terminal_size((100, 24)).columns
     args = command.parser().parse_intermixed_args(words)
-    return command.run(context(), args)
+    try:
+        code = command.run(
+            Context(sys.stdout, target, wants_color(), min(width, 120), "crash"), args
+        )
+        sys.stdout.flush()
+        return code
+    finally:
+        _teach_crash(shown)
+
+
+def _teach_crash(modules: Iterable[str]) -> None:
+    """Gives crash the lines of these modules; what it cannot have, the command has said."""
+    for name in modules:
+        from crashext.targets.crash_lines import load_lines
+
+        with contextlib.suppress(Unknown):
+            load_lines(name)
 
 
 def one_line(error: BaseException) -> str:

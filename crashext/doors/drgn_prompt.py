@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -88,7 +89,9 @@ def _prompt(prog: drgn.Program) -> int:
     before = sys.displayhook
     sys.displayhook = _display
     try:
-        return epython.prompt(_DrgnConsole(namespace(prog), prog), BANNER)
+        return epython.prompt(
+            _DrgnConsole(namespace(prog), prog), BANNER + _without_debug_info(prog)
+        )
     finally:
         sys.displayhook = before
 
@@ -123,6 +126,19 @@ def run(words: list[str]) -> int:
     return _with_program(_prompt)
 
 
+def _load_modules(prog: drgn.Program) -> None:
+    """Debug info of all modules that have a file, as drgn's own command line loads it."""
+    import drgn
+
+    with contextlib.suppress(drgn.MissingDebugInfoError):
+        prog.load_default_debug_info()
+
+
+def _without_debug_info(prog: drgn.Program) -> str:
+    names = [module.name for module in prog.modules() if module.wants_debug_file()]
+    return f"; no debug info for {', '.join(names)}" if names else ""
+
+
 def _with_program(body: Callable[[drgn.Program], int]) -> int:
     """Calls ``body`` with the session's program, which is drgn's default program for so long."""
     try:
@@ -131,9 +147,12 @@ def _with_program(body: Callable[[drgn.Program], int]) -> int:
         raise CrashextError(
             f"drgn: {error}; install it into the Python that crashext was built for"
         ) from None
+    from crashext.targets.crash import open_target
     from crashext.targets.drgn_over_crash import program
 
     prog = program()
+    open_target()  # lets drgn find the files of modules
+    _load_modules(prog)
     try:
         before = drgn.get_default_prog()
     except drgn.NoDefaultProgramError:

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Loads modules' debug files into crash, so that its ``dis -l``, ``bt -l`` and ``sym`` have lines.
+
+drgn finds the file of the very build and knows where the kernel put each section; crash and its
+gdb get both (``do_load_module`` in crashext/native/module.c says why ``mod -s`` is not enough).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import _crashext
+import crash
+import drgn
+from drgn.helpers.linux.module import find_module, for_each_module
+
+from crashext.debugfiles import packing, unpack
+from crashext.errors import Unknown
+from crashext.targets.drgn_over_crash import program
+
+#: crash keeps 255 bytes of a module file's path (MAX_MOD_NAMELIST in crash's defs.h).
+MAX_PATH = 255
+
+#: Module name → the path that crash got from us.
+_loaded: dict[str, str] = {}
+#: Files that crash reads through /proc/self/fd: they stay open for the session.
+_open: dict[str, int] = {}
+
+
+def gdb_command(file: str, base: int, sections: Mapping[str, int], with_init: bool) -> str:
+    """gdb's ``add-symbol-file`` for a module file.
+
+    :param base: stands for ``.text`` when the module has none.
+    :param with_init: the ``.init`` sections are still there; after a module's start the kernel
+        frees them and their addresses may be another module's.
+    """
+    words = ["add-symbol-file", quoted(file), f"{sections.get('.text', base):#x}"]
+    for name, address in sections.items():
+        if name != ".text" and (with_init or not name.startswith(".init")):
+            words += ["-s", quoted(name), f"{address:#x}"]
+    return " ".join(words)
+
+
+def quoted(word: str) -> str:
+    """A word for gdb's command line (gdb_buildargv: quotes and backslashes as in a shell)."""
+    if all(c.isalnum() or c in "/._-+:@%" for c in word):
+        return word
+    return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def short_path(path: str) -> str:
+    """A path to the plain ELF file that crash can keep: packed files are unpacked in memory."""
+    if packing(path) is None and len(os.fsencode(path)) <= MAX_PATH:
+        return path
+    if path not in _open:
+        if packing(path) is None:
+            _open[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        else:
+            descriptor = os.memfd_create(os.path.basename(path))
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                file.write(unpack(path))
+            _open[path] = descriptor
+    return f"/proc/self/fd/{_open[path]}"
+
+
+def debug_file(module: drgn.RelocatableModule) -> str:
+    """The file with the module's debug info. Raises Unknown."""
+    if module.wants_debug_file():
+        module.prog.load_module_debug_info(module)
+    path = module.debug_file_path
+    if path is None:
+        raise Unknown(f"no file with debug info for module {module.name}; give its directory: -S")
+    return str(path)
+
+
+def load_lines(name: str) -> str:
+    """Makes crash know the lines of a module; returns the path of the file it uses.
+
+    Does nothing when it has loaded that file before. Raises Unknown with the reason.
+    """
+    known = _crashext.module_file(name)
+    if known is not None and known == _loaded.get(name):
+        return known
+    prog = program()
+    try:
+        kernel_module = find_module(prog, name)
+        if not kernel_module:
+            raise Unknown(f"no module {name} is loaded")
+        module = prog.linux_kernel_loadable_module(kernel_module, create=True)
+        path = short_path(debug_file(module))
+        coming = kernel_module.state == prog.constant("MODULE_STATE_COMING")
+        base = min(start for start, _ in module.address_ranges or ())
+        command = gdb_command(path, base, dict(module.section_addresses), bool(coming))
+        _crashext.load_module(name, path, command)
+    except drgn.MissingDebugInfoError:
+        raise Unknown(f"no debug info for module {name}; give its directory: -S") from None
+    except (drgn.FaultError, LookupError, ValueError, OSError) as error:
+        raise Unknown(f"module {name}: {error}") from None
+    except crash.error as error:
+        raise Unknown(" ".join(str(error).split())) from None
+    _loaded[name] = path
+    return path
+
+
+def module_names() -> list[str]:
+    """The loaded modules, the newest first; as many as the list in memory yields."""
+    names: list[str] = []
+    try:
+        for module in for_each_module(program()):
+            names.append(module.name.string_().decode(errors="backslashreplace"))
+    except (drgn.FaultError, LookupError):
+        pass  # a damaged list: what was read of it
+    return names
