@@ -12,11 +12,13 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Optional, TypedDict
+from typing import TYPE_CHECKING, Callable, Optional, TypedDict
 
-from crashext.engine.integrity import Integrity
 from crashext.engine.model import Explanation, Module, ModuleRegion, StackFrame, hexadecimal
 from crashext.engine.report import LogModule, Report
+
+if TYPE_CHECKING:
+    from crashext.engine.integrity import Integrity
 
 #: Letters that can stand on a module (Documentation/admin-guide/tainted-kernels.rst;
 #: ``struct module.taints``), in the words of a summary line.

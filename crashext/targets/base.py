@@ -8,21 +8,22 @@ engine carries the reason to the user. No method returns a guess.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Optional, Protocol, runtime_checkable
 
-from crashext.engine.integrity import Integrity
-from crashext.engine.model import (
-    Finding,
-    Kernel,
-    Module,
-    SourceLine,
-    SourceLocation,
-    StackFrame,
-    Task,
-    Variable,
-)
-from crashext.engine.modules import ModuleDetail, ModuleSection, ModuleTable, Unloaded
-from crashext.engine.report import Report
+if TYPE_CHECKING:  # names for annotations only: a bare log must not pay for loading them all
+    from crashext.engine.integrity import Integrity
+    from crashext.engine.model import (
+        Finding,
+        Kernel,
+        Module,
+        SourceLine,
+        SourceLocation,
+        StackFrame,
+        Task,
+        Variable,
+    )
+    from crashext.engine.modules import ModuleDetail, ModuleSection, ModuleTable, Unloaded
+    from crashext.engine.report import Report
 
 
 @dataclass
