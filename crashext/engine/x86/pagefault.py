@@ -153,6 +153,13 @@ def _reading(
             "an address of user space that has no page: a user pointer used without copy_from_user/"
             "copy_to_user, or a garbage pointer"
         )
+    if address is not None and errno.from_pointer(address) is not None:
+        return "NULL minus an offset (container_of), or an error pointer"
+    if address is not None and address > USER_END_5_LEVEL:
+        return (
+            "a kernel address where nothing is mapped: memory that was freed (vmalloc, a module), "
+            "an index out of bounds, or a garbage pointer"
+        )
     return None
 
 

@@ -57,6 +57,9 @@ def test_an_undefined_bit_is_not_hidden() -> None:
         (0x0002, KERNEL_TEXT, 0, "NULL pointer"),
         (0x0000, KERNEL_TEXT, 0x18, "NULL pointer plus 0x18"),
         (0x0000, KERNEL_TEXT, 0x7F1234567000, "without copy_from_user"),
+        (0x0002, KERNEL_TEXT, 0xFFFFC90000046000, "a kernel address where nothing is mapped"),
+        (0x0000, KERNEL_TEXT, 0xFFFFFFFFFFFFFFF8, "NULL minus an offset (container_of)"),
+        (0x0000, KERNEL_TEXT, 0x2000, "NULL pointer plus 0x2000"),
         (0x0001, KERNEL_TEXT, 0x7F1234567000, "SMAP stopped it"),
         (0x0003, KERNEL_TEXT, 0x7F1234567000, "SMAP, or the page is read-only"),
         (0x0003, KERNEL_TEXT, 0xFFFFFFFF81E00000, "write to read-only memory"),
@@ -77,6 +80,11 @@ def test_combinations_are_read_as_a_person_would(
     code: int, rip: int, address: int, words: str
 ) -> None:
     assert words in explain_error_code(code, rip=rip, address=address).meaning
+
+
+def test_an_error_pointer_is_not_read_as_null() -> None:
+    found = explain_error_code(0, rip=KERNEL_TEXT, address=0x3E, pointer=0xFFFFFFFFFFFFFFFE)
+    assert found.meaning.endswith("an error pointer (ERR_PTR) was used as if it were valid")
 
 
 def test_the_region_of_a_read_only_write_is_given() -> None:
