@@ -19,6 +19,7 @@ from typing import Optional
 import drgn
 from drgn import Object, Program, Type, TypeKind
 
+from crashext.engine.x86.decoder import Decoded
 from crashext.errors import Unknown
 from crashext.targets.drgn import origin, stack
 from crashext.targets.drgn.asking import NO_ANSWER
@@ -169,14 +170,46 @@ def _loaded(
     prog: Program, pointers: Sequence[Pointer], registers: Mapping[str, int], register: str
 ) -> Optional[Pointer]:
     try:
-        code = origin.before(prog, registers["rip"])
+        code = origin.before(prog, registers["rip"], registers["rip"])
     except Unknown:
         return None
 
+    return _flow(prog, pointers, registers, code).pointer_of(register)
+
+
+def _flow(
+    prog: Program,
+    pointers: Sequence[Pointer],
+    registers: Mapping[str, int],
+    code: Sequence[Decoded],
+) -> origin.Flow:
     def variable_in(address: int, name: str) -> Optional[Pointer]:
         return variable_in_register(prog, registers, address, name)
 
-    return origin.Flow(prog, registers, pointers, code, variable_in).pointer_of(register)
+    return origin.Flow(prog, registers, pointers, code, variable_in)
+
+
+def called(prog: Program, trace: drgn.StackTrace, registers: Mapping[str, int]) -> str:
+    """The function pointer through which control came to a bad address: ``req->complete``.
+
+    :param trace: begins at the caller, inside its call.
+    :param registers: those at the bad address, so those of the call. Raises Unknown.
+    """
+    inside = trace[0].pc
+    code = origin.before(prog, inside + 1, inside)
+    if not code:
+        raise Unknown("the code of the call is not in the dump")
+    if code[-1].target == registers["rip"]:
+        # A direct call: the compiler knew the address.
+        try:
+            return str(prog.symbol(registers["rip"]).name)
+        except LookupError:
+            return f"{registers['rip']:#x}"
+    pointers = list(_pointers(trace))
+    found = origin.called_through(_flow(prog, pointers, registers, code))
+    if found is None:
+        raise Unknown("the debug info does not tell which function pointer was called")
+    return found.expression
 
 
 #: A value that no register holds by chance.
@@ -241,6 +274,8 @@ def _holding(outer: Object, prefix: str, value: int, nesting: int) -> Iterator[P
 def dereference(expression: str, target: Type, offset: int, size: int) -> Optional[str]:
     """``*p``, ``p->member.sub``, ``p[2].member`` for a pointer and an offset; None if outside."""
     kind = target.unaliased_kind()
+    if kind == TypeKind.FUNCTION:
+        return expression
     if kind == TypeKind.VOID:
         return f"*({expression} + {offset:#x})" if offset else f"*{expression}"
     length = size_of(target)

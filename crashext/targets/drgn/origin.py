@@ -28,6 +28,11 @@ MAX_STEPS = 12
 #: Registers that a callee may change (System V AMD64 ABI, 3.2.1).
 CALLER_SAVED = frozenset(("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"))
 
+_GENERAL = (
+    "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+    "r15",
+)  # fmt: skip
+
 _MASK = (1 << 64) - 1
 
 #: Gives the pointer variable that the debug info places in a register at an address.
@@ -55,6 +60,11 @@ class Flow:
     def pointer_of(self, register: str) -> Optional[Pointer]:
         """The expression for what the register holds at RIP; None when it cannot be told."""
         found = self._before(register, len(self.code), MAX_STEPS)
+        return found.pointer if found is not None else None
+
+    def loaded_from(self, memory: Memory) -> Optional[Pointer]:
+        """The expression for what a memory operand of the next instruction holds."""
+        found = self._load(memory, len(self.code), MAX_STEPS)
         return found.pointer if found is not None else None
 
     def _before(self, register: str, position: int, steps: int) -> Optional[Resolved]:
@@ -168,20 +178,56 @@ def _writes(step: Decoded) -> frozenset[str]:
     return writes | CALLER_SAVED if "call" in step.flow else writes
 
 
-def before(prog: Program, rip: int) -> list[Decoded]:
-    """The instructions of the function before RIP, in order. Raises Unknown."""
+def before(prog: Program, end: int, inside: int) -> list[Decoded]:
+    """The instructions before ``end``, in order, of the function that holds ``inside``.
+
+    Raises Unknown when the code is not in the dump.
+    """
     try:
-        start = prog.symbol(rip).address
+        start = prog.symbol(inside).address
     except LookupError:
-        start = rip - WINDOW
-    known = rip - start <= WINDOW
-    begin = start if known else rip - WINDOW
+        start = end - WINDOW
+    known = end - start <= WINDOW
+    begin = start if known else end - WINDOW
     try:
-        data = prog.read(begin, rip - begin)
+        data = prog.read(begin, end - begin)
     except drgn.FaultError as error:
-        raise Unknown(f"code before {rip:#x}: {error}") from None
+        raise Unknown(f"code before {end:#x}: {error}") from None
     offset, _ = borders_before(data, len(data), len(data) if known else None)
     return decode_run(data, offset, begin + offset)
+
+
+def called_through(flow: Flow) -> Optional[Pointer]:
+    """The function pointer of the call that ends ``flow.code``; None when it cannot be told.
+
+    Of a call that has just been made all registers are still those at the call.
+    """
+    call, flow.code = flow.code[-1], flow.code[:-1]
+    if call.flow == "indirect call":
+        memory = [operand for operand in call.explicit_memory() if not operand.implied]
+        if memory:
+            return flow.loaded_from(memory[0])
+        register = call.operand_registers[0] if call.operand_registers else ""
+        return flow.pointer_of(register) if register else None
+    if call.flow != "call" or call.target is None:
+        return None
+    thunk = _thunk_register(flow.prog, call.target)
+    return flow.pointer_of(thunk) if thunk is not None else None
+
+
+def _thunk_register(prog: Program, target: int) -> Optional[str]:
+    """The register that a retpoline jumps through (arch/x86/lib/retpoline.S).
+
+    Asked by name: the thunks are labels without size in one array.
+    """
+    for register in _GENERAL:
+        for name in ("__x86_indirect_thunk_", "__x86_indirect_call_thunk_"):
+            try:
+                if prog.symbol(name + register).address == target:
+                    return register
+            except LookupError:
+                continue
+    return None
 
 
 def _read(prog: Program, address: int) -> Optional[int]:

@@ -372,6 +372,8 @@ class DrgnTarget(ModuleQuestions):
         from crashext.targets.drgn import operand
 
         with asking("the operand"):
+            if not self.symbols.is_code(frame.registers["rip"]):
+                return operand.called(self.prog, self.trace(frame), frame.registers)
             return operand.describe(
                 self.prog, self.trace(frame), frame.registers, register, displacement, size
             )
