@@ -127,8 +127,8 @@ static int planted_pre(struct kprobe *probe, struct pt_regs *regs)
 }
 static struct kprobe planted_probe = {
 	.symbol_name = "planted_secret",
-	/* Behind the ftrace site: an int3 in the code, not a call by ftrace. */
-	.offset = 5,
+	/* Behind endbr64 and the ftrace site: an int3 in the code, not a call by ftrace. */
+	.offset = IS_ENABLED(CONFIG_X86_KERNEL_IBT) ? 9 : 5,
 	.pre_handler = planted_pre,
 };
 
