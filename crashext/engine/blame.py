@@ -332,12 +332,15 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
             if fallback is None:
                 fallback = (index, frame)
             if frame.module is None:
+                walk.skipped.append((normalise(name), found))
                 continue
             return (index, _why(frame, walk, no_rip_symbol, kind))
         if frame.module is not None and found.key not in ("report", "entry"):
             # A module's own function that happens to have a helper's name.
             return (index, _why(frame, walk, no_rip_symbol, kind))
         walk.skipped.append((normalise(name), found))
+    if fallback is not None and kind in _STUCK:
+        return (None, "only helpers and calling machinery are on the stack")
     if fallback is not None:
         index, frame = fallback
         return (

@@ -52,7 +52,7 @@ def registers(case: Case) -> None:
     """Fills ``registers`` with a meaning each; compares memory with the log."""
     explanation, report = case.explanation, case.report
     found = insn.normalise(case.registers)
-    case.layout = layout(case)
+    case.layout = layout(case).with_registers(found)
     if not found:
         explanation.unknown["registers"] = case.reasons.get(
             "registers", "the report prints no registers"
@@ -135,7 +135,7 @@ def error_code(case: Case) -> None:
             code, rip=rip, address=address[0] if address else None
         )
     else:
-        explanation.error_code = traps.explain_selector_error(code)
+        explanation.error_code = traps.explain_trap_error(trap, code)
     explanation.error_code.trap = trap
     line = report.error_code_line if report is not None else 0
     case.claim(
@@ -350,6 +350,7 @@ def kind(case: Case) -> None:
         layout=case.layout,
         access=access,
         protection=bool(code & pagefault.PROT) and trap == "#PF",
+        trap=trap,
     )
     explanation.kind = found.kind
     if trap == "#PF" and explanation.error_code is not None and base is not None:

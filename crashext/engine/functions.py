@@ -65,7 +65,8 @@ CATEGORIES = (
         rcu_dump_cpu_stacks print_cpu_stall print_other_cpu_stall watchdog_timer_fn
         watchdog_overflow_callback watchdog_hardlockup_check sched_show_task show_state_filter
         nmi_trigger_cpumask_backtrace nmi_cpu_backtrace nmi_cpu_backtrace_handler spin_bug
-        spin_dump rwlock_bug lockdep_rcu_suspicious print_circular_bug print_deadlock_bug
+        rcu_sched_clock_irq rcu_check_callbacks check_cpu_stall rcu_pending spin_dump
+        rwlock_bug lockdep_rcu_suspicious print_circular_bug print_deadlock_bug
         print_usage_bug print_irq_inversion_bug debug_show_held_locks __might_sleep
         ___might_sleep __might_resched __schedule_bug __cant_sleep __cant_migrate
         kfence_report_error kmsan_report kcsan_report mce_panic""",
@@ -137,9 +138,9 @@ CATEGORIES = (
     _category(
         "list", "list, tree or container helper", "its caller handed it an entry that is not sound",
         """__list_add_valid __list_add_valid_or_report __list_del_entry_valid
-        __list_del_entry_valid_or_report list_sort __list_add __list_del list_del list_add
-        llist_add_batch llist_del_first llist_reverse_order plist_add plist_del
-        rb_insert_color rb_erase rb_next rb_prev rb_first rb_last rb_replace_node
+        __list_del_entry_valid_or_report list_sort __list_add __list_del __list_del_entry
+        list_del list_add llist_add_batch llist_del_first llist_reverse_order plist_add
+        plist_del rb_insert_color rb_erase rb_next rb_prev rb_first rb_last rb_replace_node
         __rb_insert_augmented __rb_erase_color rb_next_postorder rb_first_postorder
         interval_tree_insert interval_tree_remove radix_tree_lookup radix_tree_insert
         radix_tree_delete radix_tree_lookup_slot __radix_tree_lookup radix_tree_tag_set
@@ -284,9 +285,9 @@ CATEGORIES = (
         handle_irq __common_interrupt handle_irq_event handle_irq_event_percpu
         __handle_irq_event_percpu handle_edge_irq handle_fasteoi_irq handle_level_irq
         handle_simple_irq generic_handle_irq generic_handle_irq_desc handle_percpu_devid_irq
-        irq_thread irq_thread_fn irq_forced_thread_fn tasklet_action
-        tasklet_hi_action tasklet_action_common rcu_core rcu_core_si rcu_do_batch
-        rcu_process_callbacks rcu_cpu_kthread irq_work_run irq_work_run_list irq_work_single
+        irq_thread irq_thread_fn irq_forced_thread_fn tasklet_action tasklet_hi_action
+        tasklet_action_common rcu_core rcu_core_si rcu_do_batch rcu_process_callbacks
+        rcu_cpu_kthread irq_work_run irq_work_run_list irq_work_single
         flush_smp_call_function_queue __flush_smp_call_function_queue
         generic_smp_call_function_single_interrupt flush_smp_call_function_from_idle do_exit
         do_group_exit vfs_write vfs_read ksys_write ksys_read __vfs_write __vfs_read
@@ -318,8 +319,8 @@ CATEGORIES = (
         pci_device_probe pci_call_probe __pci_register_driver device_release_driver_internal
         driver_detach bus_remove_driver driver_unregister pci_unregister_driver
         pci_device_remove platform_remove blocking_notifier_call_chain raw_notifier_call_chain
-         __blocking_notifier_call_chain srcu_notifier_call_chain
-        task_work_run call_usermodehelper_exec_async async_run_entry_fn""",
+        __blocking_notifier_call_chain srcu_notifier_call_chain task_work_run
+        call_usermodehelper_exec_async async_run_entry_fn""",
         r"__(?:x64|ia32|arm64|se|do|x32)_(?:compat_)?sys_\w+|S[yY](?:S|SC)_\w+|sys_\w+"
         r"|compat_S[yY]S_\w+|el[01][t]?_\w+|el0_svc\w*|invoke_syscall\w*|do_el0_svc|vectors"
         r"|secondary_startup_\w+|common_startup_\w+|sys_\w+",

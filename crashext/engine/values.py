@@ -7,6 +7,7 @@ Documentation/arch/x86/x86_64/mm.rst, include/linux/spinlock_types_raw.h. Nothin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Callable, NamedTuple, Optional
 
@@ -40,6 +41,10 @@ class AddressLayout:
     text: Optional[int] = None
     modules_start: Optional[int] = None
     modules_end: Optional[int] = None
+    #: For a guess where the bases are unknown: the base of gs (per-CPU data lies in the direct map)
+    #: and the stack pointer (stacks lie in vmalloc since 4.9).
+    per_cpu: Optional[int] = None
+    stack: Optional[int] = None
     #: CONFIG_KASAN_SHADOW_OFFSET, when the kernel has KASAN (generic).
     kasan_shadow_offset: Optional[int] = None
 
@@ -60,6 +65,15 @@ class AddressLayout:
             page_offset=0xFFFF_8800_0000_0000 if old else 0xFFFF_8880_0000_0000,
             vmalloc=0xFFFF_C900_0000_0000,
             vmemmap=0xFFFF_EA00_0000_0000,
+        )
+
+    def with_registers(self, registers: Mapping[str, int]) -> AddressLayout:
+        """The same, with what the registers of a report suggest: ``rsp``, ``gs`` or ``gs_base``."""
+        per_cpu = registers.get("gs_base", registers.get("gs"))
+        return replace(
+            self,
+            per_cpu=per_cpu if per_cpu is not None and per_cpu >> 63 else self.per_cpu,
+            stack=registers.get("rsp", self.stack),
         )
 
     @property
@@ -117,37 +131,15 @@ def _kernel_regions(layout: AddressLayout) -> list[Region]:
     ]
 
 
+#: Two addresses nearer than this lie in the same region: the movable regions are at least 1 TB
+#: apart in practice (the direct map has the size of memory, vmalloc is filled from its start).
+_NEAR = 1 << 40
+
+
 def _movable_regions(layout: AddressLayout) -> list[Region]:
     five = layout.five_level
-    low = 0xFF10_0000_0000_0000 if five else 0xFFFF_8800_0000_0000
     if layout.page_offset is None or layout.vmalloc is None:
-        default = AddressLayout.fixed(five_level=five)
-        return [
-            Region(
-                "vmemmap (struct page), unless KASLR moved it",
-                default.vmemmap or 0,
-                (default.vmemmap or 0) + ((1 << 50) if five else (1 << 40)) - 1,
-                certain=False,
-            ),
-            Region(
-                "vmalloc, unless KASLR moved it",
-                default.vmalloc or 0,
-                (default.vmalloc or 0) + ((0x32 << 48) if five else (32 << 40)) - 1,
-                certain=False,
-            ),
-            Region(
-                "direct map of memory, unless KASLR moved it",
-                low,
-                (default.vmalloc or 0) - 1,
-                certain=False,
-            ),
-            Region(
-                "kernel data (direct map, vmalloc or vmemmap)",
-                low,
-                0xFFFF_FDFF_FFFF_FFFF,
-                certain=False,
-            ),
-        ]
+        return _guessed_regions(layout)
     regions = []
     vmalloc_end = layout.vmalloc + ((0x32 << 48) if five else (32 << 40)) - 1
     if layout.vmemmap is not None:
@@ -161,6 +153,43 @@ def _movable_regions(layout: AddressLayout) -> list[Region]:
         )
     regions.append(Region("vmalloc", layout.vmalloc, vmalloc_end))
     regions.append(Region("direct map of memory", layout.page_offset, layout.vmalloc - 1))
+    return regions
+
+
+def _guessed_regions(layout: AddressLayout) -> list[Region]:
+    """What registers and the bases without KASLR suggest; none of it is certain."""
+    regions = []
+    near = (
+        ("direct map of memory (near the per-CPU base)", layout.per_cpu),
+        ("vmalloc (near the stack)", layout.stack),
+    )
+    anchors = [anchor for _, anchor in near if anchor is not None]
+    if len(anchors) == 2 and abs(anchors[0] - anchors[1]) < 2 * _NEAR:
+        anchors = []  # stacks in the direct map: before 4.9, or without VMAP_STACK
+    for name, anchor in near:
+        if anchor is not None and anchor in anchors:
+            regions.append(Region(name, anchor - _NEAR, anchor + _NEAR - 1, certain=False))
+    default = AddressLayout.fixed(five_level=layout.five_level)
+    old = AddressLayout.fixed(five_level=layout.five_level, old=True)
+    for name, start in (
+        ("vmemmap (struct page)", default.vmemmap),
+        ("vmalloc", default.vmalloc),
+        ("direct map of memory", default.page_offset),
+        ("direct map of memory (before 4.20)", old.page_offset),
+    ):
+        if start is not None:
+            regions.append(
+                Region(f"{name}, unless KASLR moved it", start, start + _NEAR - 1, certain=False)
+            )
+    low = 0xFF10_0000_0000_0000 if layout.five_level else 0xFFFF_8800_0000_0000
+    regions.append(
+        Region(
+            "kernel memory (direct map, vmalloc or vmemmap)",
+            low,
+            0xFFFF_FDFF_FFFF_FFFF,
+            certain=False,
+        )
+    )
     return regions
 
 
@@ -466,9 +495,7 @@ def _describe_address(value: int, layout: AddressLayout, pointer: bool) -> str:
                 return f"{value} or {value - (1 << 32)} (32 bits)"
             return f"{value}"
         return "user address"
-    return region.name + (
-        "" if "unless" in region.name or region.certain else " (KASLR may differ)"
-    )
+    return region.name
 
 
 class Classification(NamedTuple):
@@ -485,12 +512,14 @@ def classify(
     layout: Optional[AddressLayout] = None,
     access: Optional[str] = None,
     protection: bool = False,
+    trap: Optional[str] = None,
 ) -> Classification:
     """What kind of crash a faulting address suggests (one of model.KINDS).
 
     ``base`` is the value of the pointer register when the instruction tells it: it decides where
     the address alone cannot (NULL plus a large offset, ERR_PTR plus offset). ``access`` is
-    "read", "write" or "execute"; ``protection`` is the PROT bit of a page fault.
+    "read", "write" or "execute"; ``protection`` is the PROT bit of a page fault; ``trap`` "#PF",
+    "#GP" …: a canonical address alone is no reason for a #GP.
     """
     address &= _MASK
     layout = layout or AddressLayout()
@@ -509,6 +538,12 @@ def classify(
     region = region_of(address, layout)
     if region.name == "non-canonical":
         return Classification("non-canonical", describe(address, layout=layout))
+    if trap == "#GP":
+        return Classification(
+            "general-protection",
+            f"the address is canonical ({describe(address, layout=layout)}), so it is not what "
+            "raised the fault",
+        )
     if access == "execute" and protection:
         return Classification("nx-exec", f"execution of a page without permission ({region.name})")
     if region.name == "user":

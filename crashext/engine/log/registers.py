@@ -11,7 +11,7 @@ _X86_64 = re.compile(
     r": +(?:[0-9a-f]{4}:)?([0-9a-f]{8,16})\b"
 )
 _SEGMENT = re.compile(
-    r"\b(FS|GS|knlGS): +([0-9a-f]{16})(?:\([0-9a-f]{4}\))?|\b(CS|DS|ES|SS): +([0-9a-f]{4})\b"
+    r"\b(FS|GS|knlGS): *([0-9a-f]{16})(?:\([0-9a-f]{4}\))?|\b(CS|DS|ES|SS): +([0-9a-f]{4})\b"
 )
 _I386 = re.compile(r"\b(E(?:AX|BX|CX|DX|SI|DI|BP|SP)|CR[0-4]|EFLAGS): +([0-9a-f]{8})\b")
 _ARM64 = re.compile(r"\b(x\d{1,2}|sp|pstate) ?: ([0-9a-f]{8,16})\b")

@@ -70,6 +70,8 @@ class Analysis:
     matches: Optional[bool] = None
     bad_register: Optional[str] = None
     bad_value: Optional[int] = None
+    #: The operand's other register and its value, when it has two.
+    other_register: Optional[tuple[str, int]] = None
     #: Value of the pointer that was followed: the base register's, or 0 when the address is a
     #: small constant (then the compiler knew that the pointer is NULL). None: not known.
     pointer: Optional[int] = None
@@ -84,13 +86,19 @@ class Analysis:
 
 
 def normalise(registers: Optional[dict[str, int]]) -> dict[str, int]:
-    """Register names as the decoder has them: lower case, ``r08`` → ``r8``."""
+    """Register names as the decoder has them: lower case, ``r08`` → ``r8``.
+
+    A report prints the bases of fs and gs under the names of the selectors ("GS:ffff8880…"): a
+    value that no selector can have becomes ``gs_base``.
+    """
     result = {}
     for name, value in (registers or {}).items():
         key = name.lower()
         if len(key) == 3 and key.startswith("r0"):
             key = "r" + key[2]
         result[key] = value
+        if key in ("fs", "gs") and value > 0xFFFF:
+            result.setdefault(key + "_base", value)
     return result
 
 
@@ -267,7 +275,8 @@ def _classify(result: Analysis, fault: Decoded, known: dict[str, int], trap: Opt
         result.sentence = (
             "ud2: the kernel put it there for BUG() or WARN(); the processor did as told"
             if fault.mnemonic == "ud2"
-            else f"{fault.mnemonic}: a trap of the compiler's checks (UBSAN_TRAP, CFI)"
+            else f"{fault.mnemonic}: a WARN() (6.19 and later), or a trap of the compiler's checks "
+            "(UBSAN, CFI)"
         )
     elif fault.mnemonic == "int3":
         result.kind = "breakpoint"
@@ -514,6 +523,16 @@ def _bad_register(result: Analysis, memory: Memory, known: dict[str, int]) -> No
                 f"%{base} looks like a good pointer, so the index %{index} is out of range"
             )
     result.bad_register, result.bad_value = chosen, known.get(chosen)
+    other = index if chosen == base else base
+    if other in known and other != chosen:
+        result.other_register = (other, known[other])
+    shadow = values.KASAN_SHADOW_OFFSET_X86
+    if shadow in (base_value, index_value) and memory.size <= 2 and result.effective_address:
+        pointer = values.kasan_pointer(result.effective_address)
+        result.notes.append(
+            f"this is KASAN's look at the shadow of 0x{pointer:x}: the access of the source is the "
+            "one that follows"
+        )
 
 
 def _near_null(address: int) -> bool:
@@ -570,4 +589,7 @@ def _because(result: Analysis, memory: Memory) -> str:
     if result.bad_register is None or result.bad_value is None:
         return ""
     meaning = values.describe(result.bad_value, pointer=result.bad_register != memory.index)
-    return f": %{result.bad_register} is 0x{result.bad_value:x} ({meaning})"
+    text = f": %{result.bad_register} is 0x{result.bad_value:x} ({meaning})"
+    if result.other_register is not None:
+        text += f", %{result.other_register[0]} is 0x{result.other_register[1]:x}"
+    return text

@@ -172,6 +172,39 @@ def trap_by_die_string(text: str) -> Optional[Trap]:
 _TABLES = {0: "GDT", 1: "IDT", 2: "LDT", 3: "IDT"}
 
 
+#: #CP: what was violated, bits 14..0 (Intel SDM volume 3, 6.15; asm/traps.h enum cp_error_code).
+_CONTROL_PROTECTION = {
+    1: "near return: the return address differs from the shadow stack",
+    2: "far return or iret: the return address differs from the shadow stack",
+    3: "endbranch: an indirect call or jump to a place without endbr64",
+    4: "rstorssp: the shadow-stack restore token is wrong",
+    5: "setssbsy: the supervisor shadow-stack token is wrong",
+}
+
+_ZERO = {
+    "#GP": "no selector is involved: mostly an address that is not canonical",
+    "#SS": "no selector is involved: an access through rsp or rbp to an address that is not "
+    "canonical",
+    "#DF": "always 0: a double fault says nothing of its cause",
+    "#AC": "always 0",
+}
+
+
+def explain_trap_error(mnemonic: str, code: int) -> ErrorCode:
+    """The error code of a trap other than #PF, with the meaning that it has for that trap.
+
+    Raises ValueError for a negative code.
+    """
+    if code >= 0 and mnemonic == "#CP":
+        kind = code & 0x7FFF
+        meaning = _CONTROL_PROTECTION.get(kind, f"violation {kind}, not known here")
+        bits = [ErrorBit(15, "ENCL", True, "inside an enclave")] if code & 0x8000 else []
+        return ErrorCode(raw=code, bits=bits, meaning=meaning)
+    if code == 0 and mnemonic in _ZERO:
+        return ErrorCode(raw=0, bits=[], meaning=_ZERO[mnemonic])
+    return explain_selector_error(code)
+
+
 def explain_selector_error(code: int) -> ErrorCode:
     """The error code of #TS, #NP, #SS and #GP: a selector (Intel SDM volume 3, 6.13).
 

@@ -130,7 +130,10 @@ TAIL = " full_proxy_write vfs_write ksys_write do_syscall_64 entry_SYSCALL_64_af
             "null-deref", "hello:memcpy hello:user" + TAIL, "memcpy",
             "the fault is in memcpy [hello] itself",
         ),
-        ("null-deref", "call_timer_fn hello:f", "f", "itself"),
+        (
+            "null-deref", "vfs_read hello:load_firmware", "load_firmware",
+            "vfs_read is a part of the kernel's calling machinery",
+        ),
     ],
 )  # fmt: skip
 def test_the_frame_to_act_on(kind: str, frames: str, blamed: str, words: str) -> None:
@@ -178,6 +181,14 @@ def test_only_helpers_on_the_stack() -> None:
     index, why = blame.choose(stack("memcpy vfs_write ksys_write"), None, kind="null-deref")
     assert index == 1
     assert why.startswith("only helpers and calling machinery are on the stack")
+
+
+def test_a_stall_of_machinery_alone_blames_nobody() -> None:
+    frames = stack("process_one_work worker_thread kthread ret_from_fork")
+    assert blame.choose(frames, None, kind="workqueue-stall") == (
+        None,
+        "only helpers and calling machinery are on the stack",
+    )
 
 
 def test_helpers_inlined_from_kernel_headers_are_passed() -> None:

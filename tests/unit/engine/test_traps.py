@@ -6,6 +6,7 @@ import pytest
 from crashext.engine.x86.traps import (
     TRAPS,
     explain_selector_error,
+    explain_trap_error,
     trap_by_die_string,
     trap_by_mnemonic,
     trap_by_number,
@@ -84,3 +85,18 @@ def test_selector_codes(code: int, words: str) -> None:
 def test_selector_bits() -> None:
     bits = [(bit.name, bit.set) for bit in explain_selector_error(0x0015).bits]
     assert bits == [("EXT", True), ("IDT", False), ("TI", True)]
+
+
+@pytest.mark.parametrize(
+    ("mnemonic", "code", "meaning"),
+    [
+        ("#GP", 0, "no selector is involved: mostly an address that is not canonical"),
+        ("#DF", 0, "always 0: a double fault says nothing of its cause"),
+        ("#CP", 3, "endbranch: an indirect call or jump to a place without endbr64"),
+        ("#CP", 1, "near return: the return address differs from the shadow stack"),
+        ("#CP", 9, "violation 9, not known here"),
+        ("#GP", 0x18, "the fault concerns descriptor 3 of the GDT (selector 0x0018)"),
+    ],
+)
+def test_codes_mean_what_their_trap_makes_of_them(mnemonic: str, code: int, meaning: str) -> None:
+    assert explain_trap_error(mnemonic, code).meaning == meaning

@@ -114,6 +114,32 @@ def test_a_moved_direct_map_is_known_by_the_layout() -> None:
     assert names == ["direct map of memory", "vmalloc", "vmemmap (struct page)"]
 
 
+def test_registers_of_a_report_tell_the_regions_that_kaslr_moved() -> None:
+    """RSP and GS of a 6.1 kernel: stacks lie in vmalloc, per-CPU data in the direct map."""
+    layout = AddressLayout().with_registers({"rsp": 0xFFFFCD76C03EBDB8, "gs": 0xFFFF8A450F700000})
+    names = [
+        region_of(address, layout).name
+        for address in (0xFFFF8A4502913D00, 0xFFFFCD76C0046000, 0xFFFFF30000000040)
+    ]
+    assert names == [
+        "direct map of memory (near the per-CPU base)",
+        "vmalloc (near the stack)",
+        "kernel memory (direct map, vmalloc or vmemmap)",
+    ]
+
+
+def test_stacks_in_the_direct_map_tell_nothing() -> None:
+    """Before 4.9 kernel stacks were in the direct map: the two anchors lie side by side."""
+    layout = AddressLayout().with_registers({"rsp": 0xFFFF880035D4FEF0, "gs": 0xFFFF88007FC00000})
+    assert region_of(0xFFFF88007FC0F838, layout).name == (
+        "direct map of memory (before 4.20), unless KASLR moved it"
+    )
+
+
+def test_a_user_gs_base_is_no_anchor() -> None:
+    assert AddressLayout().with_registers({"gs": 0}).per_cpu is None
+
+
 def test_old_kernels_had_the_direct_map_lower() -> None:
     """The seed's registers: ffff88007fc0f838 is direct map of a 3.10 kernel."""
     layout = AddressLayout.fixed(old=True)
@@ -211,6 +237,16 @@ def test_kinds(address: int, base: Optional[int], kind: str) -> None:
 )
 def test_kinds_of_protection_faults(address: int, access: str, kind: str) -> None:
     assert classify(address, access=access, protection=True).kind == kind
+
+
+def test_a_canonical_address_is_no_reason_for_a_general_protection_fault() -> None:
+    assert classify(0xFFFF888004A5D000, trap="#GP").kind == "general-protection"
+
+
+def test_code_of_an_unloaded_module() -> None:
+    found = classify(0xFFFFFFFFC034B14E, access="execute")
+    assert found.kind == "bad-pointer"
+    assert "a module that was unloaded" in found.why
 
 
 def test_the_error_is_named_in_the_reason() -> None:
