@@ -136,7 +136,7 @@ static const struct kernel_param_ops fault_param_ops = {
 };
 
 module_param_cb(fault, &fault_param_ops, NULL, 0600);
-MODULE_PARM_DESC(fault, "name of the fault that happens when the module is unloaded");
+MODULE_PARM_DESC(fault, "the fault that happens at unload, by name");
 
 /**
  * fault_menu_init() - offer the menu in debugfs

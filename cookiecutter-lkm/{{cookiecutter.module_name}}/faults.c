@@ -95,8 +95,9 @@ static noinline void fault_null_far_member(struct lkm_request *req)
 static noinline void fault_null_container_of(struct lkm_request *req)
 {
 	struct list_head *next = NULL;
-	struct lkm_request *other = container_of(next, struct lkm_request, node);
+	struct lkm_request *other;
 
+	other = container_of(next, struct lkm_request, node);
 	req->id = other->id; /* FAULT: null-container-of */
 }
 
@@ -211,16 +212,18 @@ static struct kmem_cache *lkm_request_cache;
 
 static struct lkm_request *lkm_request_alloc(void)
 {
-	if (!lkm_request_cache)
-		lkm_request_cache =
-			kmem_cache_create(KBUILD_MODNAME "_request",
-					  sizeof(struct lkm_request), 0,
-					  SLAB_CONSISTENCY_CHECKS |
-					  SLAB_RED_ZONE | SLAB_POISON |
-					  SLAB_STORE_USER, NULL);
-	if (!lkm_request_cache)
+	const slab_flags_t flags = SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE |
+				   SLAB_POISON | SLAB_STORE_USER;
+	const char *const name = KBUILD_MODNAME "_request";
+	const size_t size = sizeof(struct lkm_request);
+	struct kmem_cache *cache = lkm_request_cache;
+
+	if (!cache)
+		cache = kmem_cache_create(name, size, 0, flags, NULL);
+	if (!cache)
 		return NULL;
-	return kmem_cache_zalloc(lkm_request_cache, GFP_KERNEL);
+	lkm_request_cache = cache;
+	return kmem_cache_zalloc(cache, GFP_KERNEL);
 }
 
 static noinline void fault_use_after_free(struct lkm_request *req)
@@ -295,14 +298,16 @@ static noinline void fault_usercopy(struct lkm_request *req)
 {
 	size_t length = PAGE_SIZE;
 	unsigned long address;
+	void __user *user;
 
 	address = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_ANONYMOUS | MAP_PRIVATE, 0);
 	if (IS_ERR_VALUE(address))
 		return;
+	user = (void __user *)address;
 	/* More than the request has: its neighbours would leak to the user. */
 	OPTIMIZER_HIDE_VAR(length);
-	if (copy_to_user((void __user *)address, req, length)) /* FAULT: usercopy */
+	if (copy_to_user(user, req, length)) /* FAULT: usercopy */
 		pr_info("request %d: not copied\n", req->id);
 	vm_munmap(address, PAGE_SIZE);
 }
@@ -389,15 +394,17 @@ STACK_FRAME_NON_STANDARD(fault_invalid_opcode);
 
 static noinline void fault_general_protection(struct lkm_request *req)
 {
-	/* A selector far behind the end of the descriptor table. */
-	asm volatile("mov %0, %%fs" : : "r" (0xfff8)); /* FAULT: general-protection */
+	/* Far behind the end of the descriptor table. */
+	unsigned int sel = 0xfff8;
+
+	asm volatile("mov %0, %%fs" ::"r"(sel)); /* FAULT: general-protection */
 	pr_info("request %d\n", req->id);
 }
 
 /* The page fault cannot be delivered either, because it needs the stack. */
 static noinline void fault_double_fault(struct lkm_request *req)
 {
-	asm volatile("xor %%esp, %%esp; push %0" : : "r" (req)); /* FAULT: double-fault */
+	asm volatile("xor %esp, %esp; push %rax"); /* FAULT: double-fault */
 }
 
 STACK_FRAME_NON_STANDARD(fault_double_fault);
@@ -484,8 +491,9 @@ static void start_hung_task(struct lkm_request *req)
 
 static noinline void fault_null_timer(struct timer_list *timer)
 {
-	struct lkm_request *req = container_of(timer, struct lkm_request, timer);
+	struct lkm_request *req;
 
+	req = container_of(timer, struct lkm_request, timer);
 	req->file->f_flags = 0; /* FAULT: null-timer */
 }
 
@@ -498,9 +506,9 @@ static void start_null_timer(struct lkm_request *req)
 
 static noinline void fault_null_hardirq(struct irq_work *irq_work)
 {
-	struct lkm_request *req =
-		container_of(irq_work, struct lkm_request, irq_work);
+	struct lkm_request *req;
 
+	req = container_of(irq_work, struct lkm_request, irq_work);
 	req->file->f_flags = 0; /* FAULT: null-hardirq */
 }
 
@@ -513,9 +521,9 @@ static void start_null_hardirq(struct lkm_request *req)
 
 static noinline void fault_null_work(struct work_struct *work)
 {
-	struct lkm_request *req =
-		container_of(to_delayed_work(work), struct lkm_request, work);
+	struct lkm_request *req;
 
+	req = container_of(to_delayed_work(work), struct lkm_request, work);
 	req->file->f_flags = 0; /* FAULT: null-work */
 }
 
@@ -595,10 +603,12 @@ static noinline void fault_sysrq(struct lkm_request *req)
 
 const struct lkm_fault lkm_faults[] = {
 	{ "null-write-unload",
-	  "the module's exit function writes through a NULL pointer", NULL, true },
+	  "the module's exit function writes through a NULL pointer", NULL,
+	  true },
 	{ "null-write", "writes through a NULL pointer", fault_null_write },
 	{ "null-read", "reads through a NULL pointer", fault_null_read },
-	{ "null-call", "calls a function pointer that is NULL", fault_null_call },
+	{ "null-call", "calls a function pointer that is NULL",
+	  fault_null_call },
 	{ "struct-member-of-null",
 	  "reads a member of a structure whose pointer is NULL",
 	  fault_struct_member_of_null },
@@ -611,7 +621,8 @@ const struct lkm_fault lkm_faults[] = {
 	{ "null-string", "measures a string that is NULL", fault_null_string },
 	{ "null-inline", "writes through a NULL pointer in an inlined function",
 	  fault_null_inline },
-	{ "err-ptr", "uses an error code as if it were a pointer", fault_err_ptr },
+	{ "err-ptr", "uses an error code as if it were a pointer",
+	  fault_err_ptr },
 	{ "non-canonical", "follows a pointer that a string has overwritten",
 	  fault_non_canonical },
 	{ "user-pointer", "reads a user-space address without copy_from_user()",
@@ -650,7 +661,8 @@ const struct lkm_fault lkm_faults[] = {
 	  fault_invalid_opcode },
 	{ "general-protection", "loads a segment register with a bad selector",
 	  fault_general_protection },
-	{ "double-fault", "pushes to a stack at address 0", fault_double_fault },
+	{ "double-fault", "pushes to a stack at address 0",
+	  fault_double_fault },
 #endif
 	{ "atomic-sleep", "sleeps while it holds a spinlock",
 	  fault_atomic_sleep },
@@ -669,15 +681,14 @@ const struct lkm_fault lkm_faults[] = {
 	  start_null_work },
 	{ "null-kthread", "writes through a NULL pointer in a kernel thread",
 	  start_null_kthread },
-	{ "work-after-unload",
-	  "a work item runs after its module was unloaded",
+	{ "work-after-unload", "a work item runs after its module was unloaded",
 	  start_work_after_unload, true },
 	{ "oom", "allocates until no memory is left", fault_oom },
 	{ "init-killed", "kills the first process", fault_init_killed },
 #ifdef CONFIG_MAGIC_SYSRQ
 	{ "sysrq", "asks for a crash as SysRq-c does", fault_sysrq },
 #endif
-	{}
+	{},
 };
 
 /**

@@ -1,33 +1,31 @@
-/*
- * {{ cookiecutter.title }}
- */
-
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/init.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/printk.h>
-{% if cookiecutter.fault_menu %}
 
+#include "core.h"
+{% if cookiecutter.fault_menu %}
 #include "faults.h"
 {% endif %}
 
-static int __init {{ cookiecutter.module_name }}_init(void)
+static char *who = "world";
+module_param(who, charp, 0444);
+MODULE_PARM_DESC(who, "whom to greet");
+
+static int __init {{ m }}_init(void)
 {
-	pr_info("Hello world!\n");
+	char greeting[64];
+
+	greet(greeting, sizeof(greeting), who);
+	pr_info("%s\n", greeting);
 {% if cookiecutter.fault_menu %}
 	fault_menu_init(NULL);
 {% endif %}
 	return 0;
 }
 
-static void __exit {{ cookiecutter.module_name }}_exit(void)
+static void __exit {{ m }}_exit(void)
 {
 {% include "fault_at_exit.c" %}
 	pr_info("Cleaning up module.\n");
 }
-
-module_init({{ cookiecutter.module_name }}_init);
-module_exit({{ cookiecutter.module_name }}_exit);
-
-{% include "module_info.c" %}
