@@ -7,6 +7,7 @@ Nothing here needs saved CPU registers, so it works for a program over crash's m
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Optional
 
 from drgn import FaultError, Object, Program, TypeKind, sizeof
@@ -84,8 +85,25 @@ def task_stack(prog: Program, task: Object) -> Optional[Stack]:
     return _stack(prog, "task", base, thread_size(prog)) if base else None
 
 
+@dataclass(frozen=True)
+class Area:
+    """Where a stack lies: ``name`` as in :class:`Stack`, ``size`` in bytes."""
+
+    name: str
+    base: int
+    size: int
+
+
 def cpu_stacks(prog: Program, cpu: int) -> Iterator[Stack]:
-    """The interrupt stack and the exception (IST) stacks of a CPU."""
+    """The interrupt stack and the exception (IST) stacks of a CPU, as far as the dump has them."""
+    for area in cpu_stack_areas(prog, cpu):
+        stack = _stack(prog, area.name, area.base, area.size)
+        if stack is not None:
+            yield stack
+
+
+def cpu_stack_areas(prog: Program, cpu: int) -> Iterator[Area]:
+    """Where a CPU's interrupt stack and exception stacks lie."""
     irq = _irq_stack(prog, cpu)
     if irq is not None:
         yield irq
@@ -118,7 +136,7 @@ def _irq_stack_top(prog: Program, cpu: int) -> Optional[int]:
     return None
 
 
-def _irq_stack(prog: Program, cpu: int) -> Optional[Stack]:
+def _irq_stack(prog: Program, cpu: int) -> Optional[Area]:
     top = _irq_stack_top(prog, cpu)
     if not top:
         return None
@@ -129,10 +147,10 @@ def _irq_stack(prog: Program, cpu: int) -> Optional[Stack]:
     if not 4096 <= size <= _MAX_STACK_SIZE:
         size = _IRQ_STACK_SIZE
     end = (top + 4095) & ~4095
-    return _stack(prog, "IRQ", end - size, size)
+    return Area("IRQ", end - size, size)
 
 
-def _exception_stacks(prog: Program, cpu: int) -> Iterator[Stack]:
+def _exception_stacks(prog: Program, cpu: int) -> Iterator[Area]:
     try:
         # Since 5.2 (commit 019b17b3ffe4 "x86/exceptions: Add structs for exception stacks").
         area = per_cpu(prog["cea_exception_stacks"], cpu)
@@ -144,12 +162,10 @@ def _exception_stacks(prog: Program, cpu: int) -> Iterator[Stack]:
     for member in members:
         name = (member.name or "")[: -len("_stack")]
         name = {"MCE": "#MC", "NMI": "NMI"}.get(name, f"#{name}")
-        stack = _stack(prog, name, base + member.offset, sizeof(member.type))
-        if stack is not None:
-            yield stack
+        yield Area(name, base + member.offset, sizeof(member.type))
 
 
-def _tss_stacks(prog: Program, cpu: int) -> Iterator[Stack]:
+def _tss_stacks(prog: Program, cpu: int) -> Iterator[Area]:
     """The IST pointers of the TSS: tops of stacks of which only the last page is taken."""
     for variable in ("cpu_tss_rw", "cpu_tss", "init_tss"):
         try:
@@ -157,7 +173,6 @@ def _tss_stacks(prog: Program, cpu: int) -> Iterator[Stack]:
         except NO_ANSWER:
             continue
         for number, top in enumerate(tops, 1):
-            stack = _stack(prog, f"IST{number}", top - _IST_STACK_SIZE, _IST_STACK_SIZE)
-            if top and stack is not None:
-                yield stack
+            if top:
+                yield Area(f"IST{number}", top - _IST_STACK_SIZE, _IST_STACK_SIZE)
         return

@@ -43,7 +43,7 @@ def of(prog: Program, symbols: Symbols, address: int, tasks: Sequence[Object] = 
         return Owner("errno", f"an error number as a pointer ({address - (1 << 64)})")
     if address >> 47 != 0x1FFFF and not _five_levels(prog):
         return Owner("non-canonical", "a non-canonical address: it can never be mapped")
-    for look in (_image, _module, _stack, _slab, _percpu, _vmap, _struct_page, _page):
+    for look in _LOOKS:
         try:
             found = look(prog, symbols, address, tasks)
         except NO_ANSWER:
@@ -167,14 +167,23 @@ def _percpu(
         base = (start + int(offsets[cpu].value_())) & (1 << 64) - 1
         if not base <= address < base + (end - start):
             continue
-        inside = address - base + start
-        name = None
-        try:
-            symbol = prog.symbol(inside)
-            name = f"{symbol.name}+{inside - symbol.address:#x}"
-        except LookupError:
-            pass
-        return Owner("percpu", f"per-CPU data of CPU {cpu}" + (f": {name}" if name else ""))
+        # drgn finds no symbol by a per-CPU address: they lie outside of the kernel image. The
+        # offset is the one that nm shows for the variable.
+        return Owner("percpu", f"per-CPU data of CPU {cpu}, offset {address - base + start:#x}")
+    return None
+
+
+def _cpu_stack(
+    prog: Program, symbols: Symbols, address: int, tasks: Sequence[Object]
+) -> Optional[Owner]:
+    """The interrupt and exception stacks, which belong to a CPU and not to a task."""
+    for cpu in cpus.present_cpus(prog):
+        for area in cpus.cpu_stack_areas(prog, cpu):
+            if area.base <= address < area.base + area.size:
+                above = address - area.base
+                return Owner(
+                    "stack", f"{area.name} stack of CPU {cpu}, {above:#x} above its lowest byte"
+                )
     return None
 
 
@@ -239,5 +248,8 @@ def _page(
     return Owner(
         "page",
         f"page frame {pfn:#x} in the direct map, {state} (reference count {count})",
-        [f"flags {flags}"] if flags else [],
+        [f"flags {flags}"] if flags and flags != "0" else [],
     )
+
+
+_LOOKS = (_image, _module, _stack, _slab, _percpu, _cpu_stack, _vmap, _struct_page, _page)

@@ -134,10 +134,11 @@ def _track(prog: Program, symbols: Symbols, track: Object, verb: str) -> Optiona
     where = int(track.addr.value_())
     if not where:
         return None
-    names = [_call(symbols, where)]
-    stack = _track_stack(track)
-    if stack:
-        names = [_call(symbols, address) for address in stack[:MAX_TRACK_FRAMES]]
+    # The stack may begin above the caller that addr names, and has inlined frames twice.
+    calls = list(dict.fromkeys(_track_stack(track)))
+    if where not in calls:
+        calls.insert(0, where)
+    names = [_call(symbols, address) for address in calls[calls.index(where) :][:MAX_TRACK_FRAMES]]
     pid, cpu = int(track.pid.value_()), int(track.cpu.value_())
     return f"{verb} by {' ← '.join(names)} (pid {pid}, CPU {cpu})"
 

@@ -318,14 +318,9 @@ class DrgnTarget(ModuleQuestions):
         rip = frame.registers["rip"]
         innermost = self.symbols.source(rip, False)[0]
         file, line = innermost.file, innermost.line
-        step = decode(self.read(rip, MAX_LENGTH), 0, rip)
-        operands = step.explicit_memory() if step is not None else []
-        if file is None or line is None or len(operands) != 1:
+        expression = self.faulting_expression()
+        if file is None or line is None or expression is None:
             return None
-        memory = operands[0]
-        if memory.index or memory.segment:
-            return None
-        expression = self.operand(frame, memory.base, memory.displacement, memory.size)
         rows = lines.rows(self.prog, self.symbols.symbol(rip).address, rip)
         texts = {
             number: self.source_text(file, number, 0)[0].text
@@ -333,6 +328,24 @@ class DrgnTarget(ModuleQuestions):
             if 0 <= line - number <= linetable.MAX_DISTANCE
         }
         return linetable.accessing_line(texts, line, expression)
+
+    def faulting_expression(self) -> Optional[str]:
+        """The memory operand of the faulting instruction in the source's words; None: none."""
+        frame = self._frame
+        if frame is None:
+            return None
+        rip = frame.registers["rip"]
+        try:
+            if not self.symbols.is_code(rip):
+                return self.operand(frame, None, rip, 8)
+            step = decode(self.read(rip, MAX_LENGTH), 0, rip)
+            operands = step.explicit_memory() if step is not None else []
+            if len(operands) != 1 or operands[0].index or operands[0].segment:
+                return None
+            memory = operands[0]
+            return self.operand(frame, memory.base, memory.displacement, memory.size)
+        except Unknown:
+            return None
 
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
         return self._sources.lines(file, line, context, self._origins())
