@@ -48,11 +48,11 @@ class Cell:
     got: str
 
 
-_OOPS = re.compile(r"\] Oops: ([0-9a-f]{4,16}) ", re.MULTILINE)
+#: 6.12 prints "Oops: " twice.
+_OOPS = re.compile(r"\] (?:Oops: )+([0-9a-f]{4,16}) ")
 _ADDRESS = re.compile(
-    r"\] (?:BUG: (?:kernel NULL pointer dereference|unable to handle page fault for)"
-    r"|BUG: unable to handle kernel \w.*?), address:? (?:at )?([0-9a-f]{8,16})\b"
-    r"|\] BUG: unable to handle page fault for address: ([0-9a-f]{8,16})\b"
+    r"\] BUG: (?:kernel NULL pointer dereference,|unable to handle page fault for)"
+    r" address: ([0-9a-f]{8,16})\b"
 )
 
 
@@ -66,7 +66,7 @@ def measured(log: str) -> Measured:
     if address is None:
         return Measured()
     code = _OOPS.search(log, address.end())
-    return Measured(int(code[1], 16) if code else None, int(address[1] or address[2], 16))
+    return Measured(int(code[1], 16) if code else None, int(address[1], 16))
 
 
 def plain(function: Optional[str]) -> Optional[str]:

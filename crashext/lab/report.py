@@ -145,9 +145,12 @@ def score(answers: Iterable[Answer]) -> str:
     right = sum(answer.right for answer in answers)
     total = sum(len(answer.cells) for answer in answers)
     perfect = sum(answer.perfect for answer in answers)
-    percent = f"{100 * right / total:.1f} %" if total else "no answer"
-    if right == total and total:
+    if not total:
+        percent = "no answer"
+    elif right == total:
         percent = "100 %"
+    else:
+        percent = f"{1000 * right // total / 10} %"  # rounded down: only all is 100 %
     return f"{right}/{total} ({percent}), {perfect} of {len(answers)} faults"
 
 
