@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Optional
@@ -29,6 +30,10 @@ def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
         from crashext.targets.drgn_over_crash import program
     except ImportError as error:
         return CrashTarget(source_dirs, _why(error))
+    # libdrgn's own warnings would come between the lines of an answer; what matters is said by
+    # an Unknown.
+    logging.getLogger("drgn").addHandler(logging.NullHandler())
+    logging.getLogger("drgn").propagate = False
     try:
         prog = program()
     except CrashextError as error:
