@@ -30,6 +30,7 @@ _HEADLESS = re.compile(
 )
 _NMI = "NMI backtrace for cpu"
 _WATCHED = frozenset(("soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall", "hung-task"))
+_SLUB = frozenset(("slab-corruption", "double-free", "use-after-free", "leak"))
 #: A second line before die() that says the same fault less precisely.
 _PRECISE = frozenset(("nx-exec", "user-memory-access", "stack-overflow", "sysrq", "double-fault"))
 
@@ -94,7 +95,9 @@ class Assembler:
         self._boots += 1
         self._releases[self._boots] = release
         for stream in self._streams.values():
-            self._close(stream)
+            builder = stream.builder
+            if builder is not None and builder.report.fatal and not builder.tailed:
+                builder.report.cut = builder.report.cut or "the machine booted again inside it"
         self._streams.clear()
         self.open = False
 
@@ -134,7 +137,7 @@ class Assembler:
         if match is None:
             return
         builder = ReportBuilder(_HEADLESS_HEADER, match, line, self._boots)
-        builder.tentative = True
+        builder.headless = True
         builder.report.cut = "the log begins inside it"
         builder.absorb(line)
         self._open(builder, stream)
@@ -155,30 +158,34 @@ class Assembler:
     def _cut_off(stream: _Stream) -> None:
         """A new report begins where the open one had not come to its end."""
         builder = stream.builder
-        if builder is not None and not builder.tentative and builder.awaits_die:
+        if builder is not None and not builder.headless and builder.awaits_die:
             builder.report.cut = builder.report.cut or "another report begins inside it"
 
     # ---------------------------------------------------------------- headers and notes
 
     def _header(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
         builder = stream.builder
-        if builder is not None and not builder.ended and self._joins(builder, header):
-            if header.role is Role.DIE:
-                builder.complete(header, match, line)
-            else:
-                if builder.report.kind not in _PRECISE and header.kind != "oom-kill":
-                    builder.report.kind = header.kind
-                builder.fill(header, match, line)
-            stream.gap = 0
+        if builder is None or builder.ended or not self._joins(builder, header, match):
+            self._begin(header, match, line, stream)
             return
-        self._begin(header, match, line, stream)
+        stream.gap = 0
+        if header.role is Role.DIE:
+            builder.complete(header, match, line)
+            return
+        if header.role is Role.ONGOING and builder.report.kind not in _PRECISE:
+            builder.report.kind = header.kind
+        builder.fill(header, match, line)
 
     @staticmethod
-    def _joins(builder: ReportBuilder, header: Header) -> bool:
+    def _joins(builder: ReportBuilder, header: Header, match: Match[str]) -> bool:
         """Whether the header is one more line of the open report."""
         report = builder.report
         if header.kind == "oom-kill":
             return report.kind == "oom-kill" and "victim" not in report.details
+        if header.kind == "warning":
+            # Newer kernels end slub_debug's report with a WARN instead of a plain stack
+            # (mm/slub.c: __slab_err).
+            return report.kind in _SLUB and not builder.traced and match["bug_file"] == "mm/slub.c"
         if not builder.awaits_die or builder.traced:
             return False
         return header.role is Role.DIE or (
@@ -210,11 +217,13 @@ class Assembler:
         """A check that failed explains a BUG or a WARN, not a lockup that came by."""
         if note.kind == "sysrq":
             return header.fatal
+        if "first_byte" in note.regex.groupindex:
+            return header.kind == "slab-corruption"
         return header.kind in ("bug", "warning") or header.role is Role.DIE
 
     def _note(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
         builder = stream.builder
-        inside = builder is not None and not (builder.ended or builder.traced or builder.tentative)
+        inside = builder is not None and not (builder.ended or builder.traced or builder.headless)
         if (
             builder is not None
             and inside
@@ -248,7 +257,6 @@ class Assembler:
                 details["function"] = site
         else:
             ended.begin_panic(line)
-            ended.tentative = False
             stream.builder = ended
             self.open = True
         report = ended.report
@@ -281,7 +289,7 @@ class Assembler:
             if (
                 panics.ANY in row.ends
                 or report.kind in row.ends
-                or (panics.ANY_FATAL in row.ends and (report.fatal or builder.tentative))
+                or (panics.ANY_FATAL in row.ends and (report.fatal or builder.headless))
             ):
                 return self._first_of_round(builder) if report.kind == "hung-task" else builder
         return None
@@ -312,13 +320,7 @@ class Assembler:
             self._mark_cut(builder, lines)
         builders.sort(key=lambda builder: builder.report.first_line)
         reports: list[Report] = [builder.report for builder in builders]
-        crash: Optional[int] = None
-        for index, report in enumerate(reports):
-            if report.fatal:
-                crash = index
-                break
-        if crash is None and reports:
-            crash = len(reports) - 1
+        crash = self._crash(reports)
         summary = LogSummary(reports=reports, crash=crash, lines=lines)
         boot = builders[crash].boot if crash is not None else self._boots
         summary.release = self._releases.get(boot)
@@ -328,15 +330,37 @@ class Assembler:
         return summary
 
     @staticmethod
+    def _crash(reports: list[Report]) -> Optional[int]:
+        """The first fatal report, else the last report.
+
+        Of two CPUs that died at once the one that die() counted first is the first.
+        """
+        first: Optional[int] = None
+        for index, report in enumerate(reports):
+            if not report.fatal:
+                continue
+            if first is None:
+                first = index
+            elif report.first_line > reports[first].last_line:
+                break
+            elif (report.die_count or 0) and (report.die_count or 0) < (
+                reports[first].die_count or 0
+            ):
+                first = index
+        if first is None and reports:
+            return len(reports) - 1
+        return first
+
+    @staticmethod
     def _proved(builder: ReportBuilder) -> bool:
         """A report without its head is one if it shows the end that only an oops has."""
         report = builder.report
-        if not builder.tentative:
+        if not builder.headless:
             return True
         handler_address = any(address.source == "CR2 end" for address in report.addresses)
-        if not builder.ended or not (handler_address or report.rip):
+        if not (report.panic_line or (builder.ended and (handler_address or report.rip))):
             return False
-        report.fatal = handler_address
+        report.fatal = report.fatal or handler_address
         report.trap = "#PF" if handler_address else None
         return True
 

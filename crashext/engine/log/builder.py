@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from re import Match
 from typing import Optional
 
-from crashext.engine.log import code, context, registers, sections, symbols
+from crashext.engine.log import context, registers, sections, symbols
+from crashext.engine.log.code import parse_code
 from crashext.engine.log.headers import Header, Role
 from crashext.engine.log.prefix import Line
 from crashext.engine.report import AddressCandidate, LogFrame, LogSymbol, Report
@@ -28,6 +29,8 @@ _PF_WORDS = re.compile(
     r" in (?P<mode>kernel|user) mode"
 )
 _PF_CODE = re.compile(r"#PF: error_code\(0x(?P<code>[0-9a-f]{1,16})\) - (?P<why>.{1,60})")
+# 5.0 and 5.1 only: "#PF error: [PROT] [WRITE]", "#PF error: [normal kernel read fault]"
+_PF_FLAGS = re.compile(r"#PF error: (?P<flags>\[.{1,80}\])")
 _RIP = re.compile(r"RIP: (?P<cs>[0-9a-f]{4}):\s*(?P<rest>.*)")
 _RIP_END = re.compile(r"RIP +(?P<rest>\[<.*)")
 _EIP = re.compile(r"EIP(?: is at |: )(?:(?P<cs>[0-9a-f]{4}):)?\s*(?P<rest>.*)")
@@ -62,14 +65,31 @@ _SOFTIRQ_FRAMES = frozenset(
         "handle_softirqs",
     )
 )
-# BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (mm/slub.c: set_freepointer) is the only BUG
-# in these. kfree() is not among them: before 5.14 it has one of its own for a wild pointer.
 _FREE_FUNCTIONS = frozenset(
-    ("set_freepointer", "do_slab_free", "slab_free", "__slab_free", "__kmem_cache_free")
+    (
+        "set_freepointer",
+        "do_slab_free",
+        "slab_free",
+        "__slab_free",
+        "__kmem_cache_free",
+        "kmem_cache_free",
+        "kfree",
+    )
 )
+#: Functions that exist to BUG() for one check.
+_CHECKS = {
+    "__list_add_valid": "list-corruption",
+    "__list_add_valid_or_report": "list-corruption",
+    "__list_del_entry_valid": "list-corruption",
+    "__list_del_entry_valid_or_report": "list-corruption",
+    "usercopy_abort": "usercopy",
+    "fortify_panic": "fortify",
+    "__fortify_panic": "fortify",
+}
 _SUMMARY_HEADS = ("RIP: ", "Code:", "RSP: ", "RAX:", "RDX:", "RBP:", "R10:", "R13:", "FS: ", "CS: ",
                   "CR2:", "DR0:", "DR3:", "PKRU:", "RIP  [", "EIP: ", "Kernel Offset", "note: ",
-                  "Fixing recursive", "EAX:", "ESI:", "DS: ", "EFLAGS:", "CR0:")  # fmt: skip
+                  "Fixing recursive", "FIX ", "EAX:", "ESI:", "DS: ", "EFLAGS:",
+                  "CR0:")  # fmt: skip
 
 
 @dataclass
@@ -117,7 +137,7 @@ class ReportBuilder:
         self.ended = False  # "---[ end trace" was met
         self.tailed = False  # a line that comes after the trace was met
         self.traced = False  # a stack was met
-        self.tentative = False  # began without a header, see Assembler
+        self.headless = False  # the log begins inside it, see Assembler
         self._modules = _Wrapped()
         self._cursors = {line.caller: _Cursor(self.report.frames, in_trace=header.frames)}
         self.fill(header, match, line)
@@ -165,6 +185,9 @@ class ReportBuilder:
                 self._site(value, line)
             elif name == "rip":
                 report.registers.setdefault("rip", int(value, 16))
+            elif name == "lock_line":
+                which = "held_lock" if "wanted_lock" in report.details else "wanted_lock"
+                report.details.setdefault(which, value.strip())
             elif name == "stalled_cpu":
                 known = report.details.get("cpus")
                 report.details["cpus"] = f"{known},{value}" if known else value
@@ -230,7 +253,7 @@ class ReportBuilder:
             stacks = self.report.other_stacks
             unique = name
             count = 2
-            while unique in stacks:
+            while stacks.get(unique):
                 unique = f"{name} ({count})"
                 count += 1
             cursor.target = stacks[unique] = []
@@ -313,7 +336,7 @@ class ReportBuilder:
             cursor.adopting = cursor.adopt = False
         if not cursor.user_block:
             cursor.target.append(frame)
-            self.traced = True
+            self.traced = self.traced or cursor.target is self.report.frames
         return True
 
     def _begin_trace(self, bare: str, line: Line, cursor: _Cursor) -> None:
@@ -449,7 +472,7 @@ class ReportBuilder:
         if self.traced and not cursor.adopting and not known:
             return
         if report.code is None and report.code_unavailable is None:
-            parsed = code.parse_code(rest, line.number)
+            parsed = parse_code(rest, line.number)
             if isinstance(parsed, str):
                 report.code_unavailable = parsed
             else:
@@ -465,6 +488,11 @@ class ReportBuilder:
             report.error_code = int(match["code"], 16)
             report.error_code_line = line.number
             report.details["pf_reason"] = match["why"].strip()
+        elif match := _PF_FLAGS.match(bare):
+            flags = match["flags"]
+            report.access = (
+                "execute" if "INSTR" in flags else "write" if "[WRITE]" in flags else "read"
+            )
         return True
 
     def _registers(self, bare: str, line: Line, cursor: _Cursor) -> bool:
@@ -507,14 +535,13 @@ class ReportBuilder:
         report = self.report
         which = match["which"]
         machine = {"epc": "riscv", "ra": "riscv", "NIP": "powerpc", "LR": "powerpc"}.get(which)
-        if machine is None:
-            machine = "arm" if which in ("PC is", "LR is") and report.machine != "arm64" else None
         if machine:
             self._machine(machine)
         if cursor.foreign or (self.traced and cursor.in_trace):
             return True
         rest = match["rest"]
-        if report.machine in ("arm", "arm64", None) and "[<" in rest:
+        if report.machine in ("arm", "arm64", None) and rest.startswith("[<"):
+            self._machine("arm" if rest[10:11] == ">" else "arm64")  # eight digits or sixteen
             for name, value in registers.parse_bracketed(bare).items():
                 report.registers.setdefault(name, value)
             return True
@@ -536,7 +563,7 @@ class ReportBuilder:
             value = registers.parse_registers(bare, "x86_64").get("cr2")
             if value is not None:
                 self._offer(value, "CR2 summary", line)
-        if self.tentative and self.report.rip is None and (match := _RIP.match(bare)):
+        if self.headless and self.report.rip is None and (match := _RIP.match(bare)):
             symbol = symbols.parse_symbol(match["rest"], line.number)
             if symbol is not None and int(match["cs"], 16) & 3 == 0:
                 self._machine("x86_64")
@@ -560,6 +587,12 @@ class ReportBuilder:
                 if report.kind == "rcu-stall" and not report.frames and not cursor.foreign:
                     cursor.adopt = True
                     report.comm = report.comm or match["comm"] or match["old"]
+                return True
+        if report.machine == "arm" and " from " in bare and not cursor.foreign:
+            frame = symbols.parse_frame(text, line.number, cursor.stack)  # no "Call trace:" on arm
+            if frame is not None:
+                cursor.target.append(frame)
+                cursor.in_trace = self.traced = True
                 return True
         if report.kind == "lockdep" and (match := _IDENT_LINE.match(bare)):
             self._identify(match)
@@ -602,7 +635,14 @@ class ReportBuilder:
         return report
 
     def _context(self) -> Optional[str]:
-        frames = self.report.frames
+        report = self.report
+        frames = report.frames
+        if report.kind in _STALLS:
+            # The stack begins with the watchdog that found the stall; what was stalled begins
+            # where the registers stand, or after the NMI.
+            place = report.rip.line_no if report.rip is not None else 0
+            stalled = [frame for frame in frames if frame.line_no > place and frame.stack != "NMI"]
+            frames = stalled or frames
         if not frames:
             return None
         stack = frames[0].stack
@@ -617,12 +657,24 @@ class ReportBuilder:
         """What several lines together say."""
         report = self.report
         if report.kind == "bad-pointer" and report.trap == "#PF" and report.addresses:
-            denied = report.details.get("pf_reason", "").startswith("permissions violation")
-            if denied and report.addresses[0].value < 1 << 47:
+            code = report.error_code or 0
+            if code & 0x2D != 0x01:  # PROT, and none of USER, RSVD and PK (asm/trap_pf.h)
+                return
+            if report.addresses[0].value < 1 << 47:
                 report.kind = "user-memory-access"
-            elif denied and report.access == "write":
+            elif code & 0x02:
                 report.kind = "write-to-read-only"
-            elif denied and report.access == "execute":
+            elif code & 0x10:
                 report.kind = "nx-exec"
-        elif report.kind == "bug" and report.bug_file == "mm/slub.c" and report.rip is not None:
-            report.kind = "double-free" if report.rip.name in _FREE_FUNCTIONS else "bug"
+        elif report.kind == "bug" and report.rip is not None and report.rip.name is not None:
+            self._refine_bug(report.rip.name.split(".", 1)[0])
+
+    def _refine_bug(self, function: str) -> None:
+        """The function that holds the BUG tells the check, where its text is missing."""
+        report = self.report
+        report.kind = _CHECKS.get(function, report.kind)
+        # BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (set_freepointer, inlined) stands
+        # near the top of mm/slub.c; kfree() once had a BUG of its own near the bottom.
+        top = report.bug_file == "mm/slub.c" and (report.bug_line or 0) < 1000
+        if top and function in _FREE_FUNCTIONS:
+            report.kind = "double-free"

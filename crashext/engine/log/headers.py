@@ -51,6 +51,11 @@ _ARM_AT = r"(?:virtual address )?(?P<address>[0-9a-f]{8,16})\b"
 _WATCHDOG = r"(?:NMI watchdog: |watchdog: )?(?:CPU\d+: )?"
 _SITE = r"(?P<bug_file>[^:\s]{1,200}):(?P<bug_line>\d{1,8})"
 _TASK = r"(?P<comm>.{0,24})[:/](?P<pid>\d{1,10})"
+_POINTER = r"0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))"  # or "(____ptrval____)"
+_FIRST_BYTE = (
+    rf"(?P<corrupted>{_POINTER}-{_POINTER}) @offset=(?P<corrupted_offset>\d{{1,9}})\. "
+    r"First byte (?P<first_byte>0x[0-9a-f]{1,2}) instead of (?P<expected_byte>0x[0-9a-f]{1,2})"
+)
 _LOCKDEP = (
     r"(?P<bug>possible (?:circular locking dependency|recursive locking|irq lock inversion dependency) detected"
     r"|inconsistent lock state|[\w-]{1,40}-safe -> [\w-]{1,40}-unsafe lock order detected"
@@ -97,11 +102,11 @@ HEADERS: tuple[Header, ...] = (
     _row("stack-overflow", Role.DIE, "stack guard page:", rf"stack guard page: {_DIE}", fatal=True),
     _row("split-lock", Role.DIE, "plit lock", rf"[Ss]plit lock detected: {_DIE}", fatal=True, trap="#AC"),
     _row("general-protection", Role.DIE, "control protection fault", rf"control protection fault: {_DIE}", fatal=True, trap="#CP"),
-    _row("unknown", Role.DIE, "stack segment: ", rf"stack segment: {_DIE}", fatal=True, trap="#SS"),
+    _row("general-protection", Role.DIE, "stack segment: ", rf"stack segment: {_DIE}", fatal=True, trap="#SS"),
     _row("unknown", Role.DIE, "int3: ", rf"int3: {_DIE}", fatal=True, trap="#BP"),
     _row("unknown", Role.DIE, "alignment check: ", rf"alignment check: {_DIE}", fatal=True, trap="#AC"),
-    _row("unknown", Role.DIE, "invalid TSS: ", rf"invalid TSS: {_DIE}", fatal=True, trap="#TS"),
-    _row("unknown", Role.DIE, "segment not present: ", rf"segment not present: {_DIE}", fatal=True, trap="#NP"),
+    _row("general-protection", Role.DIE, "invalid TSS: ", rf"invalid TSS: {_DIE}", fatal=True, trap="#TS"),
+    _row("general-protection", Role.DIE, "segment not present: ", rf"segment not present: {_DIE}", fatal=True, trap="#NP"),
     _row("unknown", Role.DIE, "fpu exception: ", rf"fpu exception: {_DIE}", fatal=True, trap="#MF"),
     _row("unknown", Role.DIE, "simd exception: ", rf"simd exception: {_DIE}", fatal=True, trap="#XF"),
     _row("unknown", Role.DIE, "VE fault: ", rf"VE fault: {_DIE}", fatal=True, trap="#VE"),
@@ -174,9 +179,12 @@ HEADERS: tuple[Header, ...] = (
 NOTES: tuple[Header, ...] = (
     _row("list-corruption", Role.NOTE, "list_", r"(?P<operation>h?list_\w{1,40} (?:corruption|double add|attempted on force-poisoned entry))[.,:]? ?(?P<message>.{0,300})"),
     _row("refcount", Role.NOTE, "refcount_t: ", r"refcount_t: (?P<message>.{1,200})"),
+    _row("usercopy", Role.NOTE, " bytes)", r"usercopy: kernel memory (?P<operation>exposure|overwrite) attempt detected (?P<message>(?:from|to) (?P<object>\S{1,20}) \((?P<cache>[^)]{1,60})\) \((?P<extent>\d{1,20} bytes)\))"),
     _row("usercopy", Role.NOTE, "usercopy: ", r"usercopy: [Kk]ernel memory (?P<operation>exposure|overwrite) attempt detected (?P<message>(?:from|to) (?P<object>.{1,60}?)(?: '(?P<cache>[^']{1,60})')?(?: \((?P<extent>.{1,80})\))?)!?$"),
     _row("fortify", Role.NOTE, "detected buffer overflow in ", r"detected buffer overflow in (?P<function>\w{1,40})"),
     _row("fortify", Role.NOTE, "detected ", r"(?P<function>\w{1,40}): (?P<message>detected (?:buffer overflow|field-spanning write|buffer overread)\b.{0,200})"),
+    _row("use-after-free", Role.NOTE, "[Poison overwritten]", rf"\[(?P<problem>Poison overwritten)\] {_FIRST_BYTE}"),
+    _row("slab-corruption", Role.NOTE, "First byte 0x", rf"\[(?P<problem>[\w ]{{1,40}})\] {_FIRST_BYTE}"),
     _row("sysrq", Role.NOTE, "rigger a crash", r"(?:sysrq: )?(?:SysRq : )?(?P<message>Trigger a crash)"),
     _row("double-free", Role.NOTE, "double free detected", r"(?:slab: )?(?P<message>double free detected.{0,120})"),
     _row("", Role.NOTE, "overran stack", r"(?P<stack_overrun>Thread overran stack, or stack corrupted)"),

@@ -36,7 +36,7 @@ class Line(NamedTuple):
 _STAMP_CALLER = r"\[\s*(\d{1,10}\.\d{1,9})(?:\s*<[^>]{0,20}>)?\](?:\s?\[\s*([TC]\d{1,8})\])?"
 _PRINTK = re.compile(rf"\s*(?:<\d{{1,3}}>)?\s?{_STAMP_CALLER}[ ]?(.*)", re.S)
 # printk prints six decimals; fewer digits in the middle of a line are something else.
-_INNER = re.compile(r".*\[[ \d]{4}\d{1,6}\.\d{6}\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S)
+_INNER = re.compile(r".*\[([ \d]{4}\d{1,6}\.\d{6})\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S)
 _CALLER = re.compile(r"\s?\[\s*([TC]\d{1,8})\]\s?")
 _LEVEL = re.compile(r"\s*<\d{1,3}>(?!>)")
 _QUOTE = re.compile(r"\s?(?:>[ >]?){1,8}")
@@ -103,8 +103,9 @@ def _finish(
     number: int, text: str, time: Optional[float], caller: str, host: str, program: str
 ) -> Line:
     if "] " in text and (match := _INNER.match(text)):
-        caller = match[1] or caller
-        text = match[2]
+        time = float(match[1])
+        caller = match[2] or caller
+        text = match[3]
     if text[:1] in " ([" and (match := _ANDROID.match(text)):
         text = text[match.end() :]
         caller = caller or "T" + (match[1] or match[2])

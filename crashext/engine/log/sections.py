@@ -58,6 +58,7 @@ _SLUB = (
 _LOCKDEP = (
     _row(rf"{_TASK} is (?P<acting>trying to (?:acquire|release) lock.{{0,80}}|freeing memory .{{1,120}}|exiting the .{{1,80}}|leaving the kernel with locks still held)"),
     _row(r"-> #(?P<link>\d{1,4}) \((?P<link_lock>.{1,80}?)\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?:", "lock chain #{link} ({link_lock})"),
+    _row(r"(?:[0-9a-f]{8,16} )?(?P<lock_line>\(.{1,80}\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?, at: .{1,200})"),
     _row(r"stack backtrace:", MAIN),
     _row(r"(?P<bug_file>[^:\s]{1,200}):(?P<bug_line>\d{1,8}) (?P<rcu_check>suspicious rcu_\w{1,60}\(\) usage|.{1,120}!$)"),
     _row(r"inconsistent (?P<usage>\{.{1,60}\} -> \{.{1,60}\}) usage\."),
@@ -74,7 +75,7 @@ _RCU = (
     _row(r"(?:rcu: )?Stack dump where RCU GP kthread last ran:", "where rcu kthread ran", foreign=True),
     _row(r"Task dump for CPU (?P<dump_cpu>\d{1,6}):", "cpu {dump_cpu}", first_is_main=True),
     _row(r"(?:rcu: )?\s*\(detected by (?P<detected_by>\d{1,6}), t=(?P<jiffies>\d{1,12}) jiffies"),
-    _row(r"\s*\(t=(?P<jiffies>\d{1,12}) jiffies"),
+    _row(r"(?:rcu: )?\s*\(t=(?P<jiffies>\d{1,12}) jiffies"),
     _row(r"(?:rcu: )?\s*(?P<stalled_cpu>\d{1,6})-[.!0-9DO]{1,8}: \("),
     _row(r"(?:rcu: )?(?P<starved>rcu\w{0,20} kthread (?:starved for|timer wakeup didn't happen for) \d{1,12} jiffies)"),
     _row(r"(?:rcu: )?\s*Tasks blocked on level-\d{1,2} rcu_node \(CPUs [\d-]{1,16}\):(?P<blocked_tasks>.{1,200})"),
