@@ -48,6 +48,16 @@ def layout(case: Case) -> values.AddressLayout:
     )
 
 
+def _symbol_name(case: Case, address: int) -> Optional[str]:
+    """``name+0x12 [module]`` of an address, or None."""
+    try:
+        known = case.target.symbol(address)
+    except Unknown:
+        return None
+    module = f" [{known.module}]" if known.module else ""
+    return f"{known.name}+0x{known.offset:x}{module}"
+
+
 def registers(case: Case) -> None:
     """Fills ``registers`` with a meaning each; compares memory with the log."""
     explanation, report = case.explanation, case.report
@@ -60,12 +70,7 @@ def registers(case: Case) -> None:
         return
 
     def symbol(address: int) -> Optional[str]:
-        try:
-            known = case.target.symbol(address)
-        except Unknown:
-            return None
-        module = f" [{known.module}]" if known.module else ""
-        return f"{known.name}+0x{known.offset:x}{module}"
+        return _symbol_name(case, address)
 
     explanation.registers = {
         name: RegisterValue(
@@ -185,6 +190,9 @@ def analyse(case: Case) -> None:
             reported[0] if reported else None,
             trap=trap,
             function_offset=rip.offset if rip is not None else None,
+            function_size=rip.size if rip is not None else None,
+            address_known=address is not None,
+            symbols=lambda target: _symbol_name(case, target),
         )
     except Unknown as reason:
         case.reasons.setdefault("access", str(reason))

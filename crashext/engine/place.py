@@ -169,7 +169,14 @@ def disassemble(case: Case) -> None:
     at = rip.address if rip.address is not None else rip.offset or 0
     base = at - index
     try:
-        lines = insn.disassemble(data, base, at, function_offset=rip.offset)
+        lines = insn.disassemble(
+            data,
+            base,
+            at,
+            function_offset=rip.offset,
+            function_size=rip.size,
+            address_known=rip.address is not None,
+        )
     except Unknown as reason:
         unknown["rip.instruction"] = str(reason)
         return

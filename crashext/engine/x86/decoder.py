@@ -20,6 +20,8 @@ from crashext.errors import Unknown
 MAX_LENGTH = 15
 
 _SIGN_BIT = 1 << 63
+#: A branch that goes farther leaves its function, when the function's size is not known.
+_LONGEST_FUNCTION = 1 << 16
 
 
 def _to_signed(value: int) -> int:
@@ -149,16 +151,28 @@ class Decoded:
     def explicit_memory(self) -> list[Memory]:
         return [operand for operand in self.memory if not operand.implied]
 
-    def without_address(self) -> Decoded:
-        """The same where its address is not known: targets are given as distances to RIP.
+    def relative_to_rip(self) -> Decoded:
+        """The same where no address is known: targets are given as distances to RIP.
 
         To be called on an instruction that was decoded as if the faulting one lay at 0.
         """
         text = self.text
         if self.target is not None:
-            signed = self.target - (1 << 64) if self.target & _SIGN_BIT else self.target
-            distance = f"RIP{'-' if signed < 0 else '+'}0x{abs(signed):x}"
-            text = f"{text.rsplit(' ', 1)[0]} {distance}"
+            distance = _to_signed(self.target)
+            sign = "-" if distance < 0 else "+"
+            text = f"{text.rsplit(' ', 1)[0]} RIP{sign}0x{abs(distance):x}"
+        return self._without_places(text, self.target)
+
+    def relative_to_function(self, size: Optional[int] = None) -> Decoded:
+        """The same where the address is the offset in the function, ``size`` bytes long.
+
+        Targets outside of it cannot be known, nor what lies at a RIP-relative operand.
+        """
+        if self.target is None or 0 <= _to_signed(self.target) < (size or _LONGEST_FUNCTION):
+            return self._without_places(self.text, self.target)
+        return self._without_places(f"{self.text.rsplit(' ', 1)[0]} (another function)", None)
+
+    def _without_places(self, text: str, target: Optional[int]) -> Decoded:
         memory = tuple(
             replace(
                 operand,
@@ -169,7 +183,7 @@ class Decoded:
             else operand
             for operand in self.memory
         )
-        return replace(self, text=text.split("  # ", 1)[0], memory=memory)
+        return replace(self, text=text.split("  # ", 1)[0], memory=memory, target=target)
 
     def display(self, faulting: bool = False) -> Instruction:
         """The model's form of it."""
@@ -221,6 +235,7 @@ class _Tables:
         self.formatter.uppercase_hex = False
         self.formatter.small_hex_numbers_in_decimal = False
         self.formatter.rip_relative_addresses = True
+        self.formatter.branch_leading_zeros = False
         self.near_branches = {
             iced_x86.OpKind.NEAR_BRANCH16,
             iced_x86.OpKind.NEAR_BRANCH32,

@@ -122,6 +122,7 @@ def disassemble(
     faulting: int,
     *,
     function_offset: Optional[int] = None,
+    function_size: Optional[int] = None,
     bits: int = 64,
     address_known: bool = True,
 ) -> list[Instruction]:
@@ -129,15 +130,15 @@ def disassemble(
 
     Bytes at the front that belong to no instruction of that run are left out. When ``faulting``
     is not within the bytes, they are decoded from the front. ``function_offset`` is the offset of
-    ``faulting`` in its function, which makes the borders certain. Without a known address pass
-    ``faulting`` 0, ``address`` minus the fault index, and ``address_known`` false: jump targets
-    are then given as distances to RIP. Raises Unknown without iced-x86.
+    ``faulting`` in its function, which makes the borders certain. ``address_known`` false: the
+    addresses given are offsets in the function (or, without ``function_offset``, distances to
+    RIP), so what lies outside of it is not named. Raises Unknown without iced-x86.
     """
-    before, fault, after, _ = _split(
-        data, faulting - address, faulting if address_known else None, function_offset, bits
-    )
+    place = _Place(faulting, function_offset, function_size, address_known)
+    before, fault, after, _ = _split(data, faulting - address, place, bits)
     if fault is None and not before:
-        return [insn.display() for insn in decoder.decode_run(data, 0, address, bits)]
+        run = decoder.decode_run(data, 0, address, bits)
+        return [place.adapt(insn).display() for insn in run]
     return [
         *(insn.display() for insn in before),
         *((fault.display(faulting=True),) if fault is not None else ()),
@@ -145,19 +146,36 @@ def disassemble(
     ]
 
 
+@dataclass(frozen=True)
+class _Place:
+    """What is known of where the code lies."""
+
+    rip: Optional[int]
+    function_offset: Optional[int] = None
+    function_size: Optional[int] = None
+    address_known: bool = True
+
+    def adapt(self, decoded: Decoded) -> Decoded:
+        """The instruction without what cannot be told from here."""
+        if self.rip is not None and self.address_known:
+            return decoded
+        if self.rip is None or self.function_offset is None:
+            return decoded.relative_to_rip()
+        return decoded.relative_to_function(self.function_size)
+
+
 def _split(
-    data: bytes, fault_index: int, rip: Optional[int], function_offset: Optional[int], bits: int
+    data: bytes, fault_index: int, place: _Place, bits: int
 ) -> tuple[list[Decoded], Optional[Decoded], list[Decoded], bool]:
     """(instructions before RIP, the one at RIP, those after, borders are certain)."""
     if not 0 <= fault_index < len(data):
         return [], None, [], False
-    start, certain = decoder.borders_before(data, fault_index, function_offset, bits)
-    at = rip or 0
+    start, certain = decoder.borders_before(data, fault_index, place.function_offset, bits)
+    at = place.rip or 0
     before = decoder.decode_run(data[:fault_index], start, at - (fault_index - start), bits)
     rest = decoder.decode_run(data, fault_index, at, bits)
-    if rip is None:
-        before = [insn.without_address() for insn in before]
-        rest = [insn.without_address() for insn in rest]
+    before = [place.adapt(insn) for insn in before]
+    rest = [place.adapt(insn) for insn in rest]
     return before, (rest[0] if rest else None), rest[1:], certain
 
 
@@ -171,6 +189,9 @@ def analyse(
     *,
     trap: Optional[str] = None,
     function_offset: Optional[int] = None,
+    function_size: Optional[int] = None,
+    address_known: bool = True,
+    symbols: Optional[values.SymbolLookup] = None,
     bits: int = 64,
 ) -> Analysis:
     """What the instruction at RIP tried, checked against the report.
@@ -178,8 +199,9 @@ def analyse(
     ``rip`` None: not known; jump targets are then distances to RIP, and a bad RIP is recognised
     by the error code alone. ``registers`` are those at the fault; ``error_code`` of a page fault;
     ``fault_address`` CR2 or the address of a #GP hint; ``trap`` "#PF", "#GP" …;
-    ``function_offset`` RIP's offset in its function, when known. Raises Unknown when there are no
-    bytes to decode and RIP is not the bad address itself, or without iced-x86.
+    ``function_offset`` RIP's offset in its function, when known; ``address_known`` false: ``rip``
+    is that offset too, the address not being known. ``symbols`` names addresses. Raises Unknown
+    when there are no bytes to decode and RIP is not the bad address itself, or without iced-x86.
     """
     known = normalise(registers)
     fetch = _fetch(rip, error_code, fault_address, trap)
@@ -187,10 +209,9 @@ def analyse(
         return fetch
     if not code:
         raise Unknown("the log has no code bytes at RIP")
-    fault = decode_at(code, fault_index, rip or 0, bits=bits)
-    if rip is None:
-        fault = fault.without_address()
-    before, _, after, certain = _split(code, fault_index, rip, function_offset, bits)
+    place = _Place(rip, function_offset, function_size, address_known)
+    fault = place.adapt(decode_at(code, fault_index, rip or 0, bits=bits))
+    before, _, after, certain = _split(code, fault_index, place, bits)
     result = Analysis(rip=rip, instruction=fault.text, data=fault.data, synchronised=certain)
     result.operands = _operands(fault, known, bits)
     _classify(result, fault, known, trap)
@@ -204,6 +225,7 @@ def analyse(
             from_function_start=certain,
             after=after,
             fault=fault,
+            symbols=symbols,
         )
     if not result.sentence:
         result.sentence = _sentence(result, fault)

@@ -10,7 +10,7 @@ be seen.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Callable, Optional
 
 from crashext.engine.x86.decoder import Decoded, Memory
 
@@ -118,13 +118,14 @@ def trace(
     after: Optional[list[Decoded]] = None,
     fault: Optional[Decoded] = None,
     depth: int = 3,
+    symbols: Optional[Callable[[int], Optional[str]]] = None,
 ) -> Origin:
     """Follow ``register`` (64-bit name) back through ``run``, the instructions before the fault.
 
     ``from_function_start``: ``run`` begins at the function's entry, so an argument register that
     nothing wrote holds the argument. ``registers`` (at the fault) turn a load into an address.
     ``after`` and ``fault`` are only searched for jumps back into ``run``. ``depth``: how many
-    loads to follow, so that ``a->b->c`` leads to ``a``.
+    loads to follow, so that ``a->b->c`` leads to ``a``. ``symbols`` names the target of a call.
     """
     origin = Origin(register=register, kind="unknown", text="")
     entry = from_function_start or is_function_start(run)
@@ -148,7 +149,7 @@ def trace(
             entry and current != "rax" and _is_fentry(run, index)
         ):
             if current in CALLER_SAVED:
-                _from_call(origin, current, insn)
+                _from_call(origin, current, insn, symbols)
                 low = insn.address
                 break
         else:
@@ -163,7 +164,7 @@ def trace(
                 follow = _definition(origin, current, insn, run[index + 1 :], registers)
                 low = insn.address
                 if follow is None:
-                    _follow_base(origin, run[:index], entry, depth)
+                    _follow_base(origin, run[:index], entry, depth, symbols)
                     break
                 current = follow
         index -= 1
@@ -179,12 +180,18 @@ def trace(
     return origin
 
 
-def _follow_base(origin: Origin, run: list[Decoded], entry: bool, depth: int) -> None:
+def _follow_base(
+    origin: Origin,
+    run: list[Decoded],
+    entry: bool,
+    depth: int,
+    symbols: Optional[Callable[[int], Optional[str]]],
+) -> None:
     """Where the pointer came from through which the value was loaded."""
     memory = origin.memory
     if memory is None or depth <= 1 or memory.base is None or memory.base in _FRAME:
         return
-    base = trace(memory.base, run, from_function_start=entry, depth=depth - 1)
+    base = trace(memory.base, run, from_function_start=entry, depth=depth - 1, symbols=symbols)
     if base.kind != "unknown":
         origin.base = base
         origin.text += f"; {base.text}"
@@ -213,19 +220,31 @@ def _chain(origin: Origin, end: str) -> str:
     return "; ".join([*(step.text for step in origin.steps), end])
 
 
-def _from_call(origin: Origin, current: str, insn: Decoded) -> None:
+def _from_call(
+    origin: Origin,
+    current: str,
+    insn: Decoded,
+    symbols: Optional[Callable[[int], Optional[str]]],
+) -> None:
     origin.call_address = insn.address
     origin.call_target = insn.target
+    name = symbols(insn.target) if symbols is not None and insn.target is not None else None
+    if name:
+        what = name.split(" [")[0].replace("+0x0", "") + "()"
+    elif insn.target is not None:
+        what = f"0x{insn.target:x}"
+    elif insn.flow == "indirect call":
+        what = f"the function that {insn.text} called"
+    else:
+        what = "the function called"
     if current == "rax":
         origin.kind = "return-value"
-        what = f"0x{insn.target:x}" if insn.target is not None else insn.text
-        end = f"%rax is what the call at 0x{insn.address:x} ({what}) returned"
-        origin.text = _chain(origin, end)
+        origin.text = _chain(origin, f"%rax is what {what} returned (call at 0x{insn.address:x})")
     else:
         origin.kind = "unknown"
         origin.text = _chain(
             origin,
-            f"%{current} does not survive the call at 0x{insn.address:x}, "
+            f"%{current} does not survive the call of {what} at 0x{insn.address:x}, "
             "so a path that the bytes do not show set it",
         )
 

@@ -103,14 +103,51 @@ def test_disassembly_before_rip_begins_at_the_function() -> None:
     assert [line.faulting for line in lines[:5]] == [False, False, False, False, True]
 
 
-def test_without_an_address_targets_are_distances() -> None:
-    data = bytes.fromhex("e8fb000000488b0500100000488b00")
-    lines = insn.disassemble(data, -12, 0, function_offset=12, address_known=False)
+FAR_CALL = bytes.fromhex("e8fb000000 488b0500100000 488b00 7402 e8fb000000 90")
+
+
+def test_without_any_address_targets_are_distances() -> None:
+    lines = insn.disassemble(FAR_CALL, 0, 0, address_known=False)
     assert [line.text for line in lines] == [
-        "call RIP+0xf4",
+        "call RIP+0x100",
         "mov 0x1000(%rip),%rax",
         "mov (%rax),%rax",
+        "je RIP+0x13",
+        "call RIP+0x111",
+        "nop",
     ]
+
+
+def test_offsets_for_addresses_name_only_what_is_in_the_function() -> None:
+    lines = insn.disassemble(
+        FAR_CALL, 0, 12, function_offset=12, function_size=0x40, address_known=False
+    )
+    assert [line.text for line in lines] == [
+        "call (another function)",
+        "mov 0x1000(%rip),%rax",
+        "mov (%rax),%rax",
+        "je 0x13",
+        "call (another function)",
+        "nop",
+    ]
+
+
+def test_an_operand_relative_to_an_unknown_rip_is_not_compared() -> None:
+    found = insn.analyse(
+        bytes.fromhex("c7050010000001000000"), 0, 0x20, {}, 3, 0xFFFFFFFFC0450000,
+        trap="#PF", function_offset=0x20, address_known=False,
+    )  # fmt: skip
+    assert (found.matches, found.effective_address) == (None, None)
+
+
+def test_the_function_called_is_named() -> None:
+    data, index = code_bytes("e8 fb 00 00 00 <48> 8b 40 18")
+    found = insn.analyse(
+        data, index, RIP, {"rax": 0}, 0, 0x18, trap="#PF", function_offset=5,
+        symbols={RIP + 0xFB: "filp_open+0x0"}.get,
+    )  # fmt: skip
+    assert found.origin is not None
+    assert found.origin.text == f"%rax is what filp_open() returned (call at 0x{RIP - 5:x})"
 
 
 def test_bytes_that_are_no_instruction_are_refused_with_the_bytes() -> None:
