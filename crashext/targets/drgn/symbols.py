@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Optional, Union
+from typing import Optional
 
 import drgn
 from drgn import Object, Program
@@ -37,7 +37,8 @@ _INNER_LABELS = {
     "entry_SYSCALL_compat": ("entry_SYSCALL_compat_after_hwframe",),
 }
 
-AnySymbol = Union[drgn.Symbol, Symbol]
+#: Names that module_init() and module_exit() give to functions with names of their own.
+_ALIASES = ("init_module", "cleanup_module")
 
 
 def base_name(name: str) -> str:
@@ -185,9 +186,10 @@ class Symbols:
                 raise Unknown(f"no symbol holds {address:#x}") from None
         found = sorted(found, key=lambda s: (-s.address, s.size))
         nearest = [s for s in found if s.address == found[0].address]
-        name = choose_name((s.name for s in nearest), self.function(address))
-        assert name is not None
         start = nearest[0]
+        name = start.name
+        if len(nearest) > 1 or name in _ALIASES:
+            name = choose_name((s.name for s in nearest), self.function(address)) or name
         inner = self._inner_label(start.name, address)
         if inner is not None:
             size = start.address + start.size - inner.address if start.size else None
