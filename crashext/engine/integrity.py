@@ -18,7 +18,7 @@ from crashext.engine import patching
 from crashext.engine.elf import EM_X86_64, ET_REL, Elf
 from crashext.engine.model import hexadecimal
 from crashext.engine.patching import Code, Site, Table
-from crashext.engine.relocate import Loader, Open, functions, text_sections
+from crashext.engine.relocate import R_X86_64_64, Loader, Open, functions, text_sections
 from crashext.errors import Unknown
 
 Read = Callable[[int, int], bytes]
@@ -156,8 +156,18 @@ def compare_kernel(
             return None
         return Table(begin, from_file(begin, stop - begin))
 
-    code = Code(from_file, names)
+    def in_memory(address: int, size: int) -> bytes:
+        try:
+            return read(address, size)
+        except Unknown:
+            return b""
+
+    code = Code(from_file, names, in_memory, (slide, -slide) if slide else ())
     found = [*_kernel_sites(table, code, sizes or {}, slide), *probes]
+    for section in elf.sections:
+        for prefix, maker in _RUNTIME_MAKERS.items():
+            if section.name.startswith(prefix):
+                found += maker(Table(section.address + slide, elf.contents(section)), code)
     sites = _Sites([s for s in found if start - 64 < s.address < end], code)
     _compare(_Piece(".text", start, expected), read, sites, _Names([]), result, slide)
     return result
@@ -185,6 +195,11 @@ _MAKERS: dict[str, Callable[[Table, Code], Iterator[Site]]] = {
     ".ibt_endbr_seal": patching.endbr_sites,
     ".call_sites": patching.call_sites,
 }
+#: Sections of vmlinux by the beginning of their names (RUNTIME_CONST in vmlinux.lds.h, 6.11).
+_RUNTIME_MAKERS: dict[str, Callable[[Table, Code], Iterator[Site]]] = {
+    "runtime_ptr_": patching.runtime_constant_sites,
+    "runtime_shift_": patching.runtime_shift_sites,
+}
 _SIZED_MAKERS: dict[str, Callable[[Table, Code, int], Iterator[Site]]] = {
     "__jump_table": patching.jump_label_sites,
     ".altinstructions": patching.alternative_sites,
@@ -206,8 +221,11 @@ def _module_sites(
         if section.name in _MAKERS:
             yield from _MAKERS[section.name](table, code)
         elif section.name in _SIZED_MAKERS:
-            places = [r.offset for r in elf.relocations(section)]
+            relocations = elf.relocations(section)
+            places = [r.offset for r in relocations]
             size = patching.entry_stride(places, _PER_ENTRY[section.name], len(piece.data))
+            if section.name == ".parainstructions" and relocations[:1]:
+                size = 16 if relocations[0].type == R_X86_64_64 else size
             if size:
                 yield from _SIZED_MAKERS[section.name](table, code, size)
 

@@ -45,6 +45,14 @@ class Code:
     expected: Callable[[int, int], bytes]
     #: The names of the symbols that begin at an address.
     names: Callable[[int], Sequence[str]]
+    #: The bytes found in memory; empty where it cannot be read.
+    memory: Callable[[int, int], bytes] = lambda address, size: b""
+    #: By how much 32-bit words in the file's code may be off (KASLR), besides 0.
+    shifts: Sequence[int] = ()
+
+    def holds(self, target: int) -> bool:
+        """Whether a jump target is a known function, or inside the code of the file itself."""
+        return bool(self.names(target)) or bool(self.expected(target, 1))
 
 
 CALL, JMP, JMP8, INT3, RET = 0xE8, 0xE9, 0xEB, 0xCC, 0xC3
@@ -209,7 +217,7 @@ def _static_call(address: int, length: int, code: Code) -> Site:
         if found[0] == RET and is_filler(found[1:]):
             return "static calls"
         target = branch_target(found, address)
-        return "static calls" if target is not None and code.names(target) else None
+        return "static calls" if target is not None and code.holds(target) else None
 
     return Site(address, length, "static call", check)
 
@@ -333,7 +341,8 @@ def paravirt_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
     ``{u8 *instr; u8 type, len; …}`` of 16 bytes, ``{s32 instr_offset; u8 type, len}`` of fewer
     in the last kernels that have the table (it went in 6.8).
     """
-    for offset in range(0, len(table.data) - entry + 1, entry):
+    # The last entry ends behind its last member, without the padding of the others.
+    for offset in range(0, len(table.data) - (9 if entry == 16 else 5), entry):
         if entry == 16:
             address, _type, length = struct.unpack_from("<QBB", table.data, offset)
         else:
@@ -343,7 +352,7 @@ def paravirt_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
         def check(found: bytes, address: int = address) -> Optional[str]:
             if found[0] in (CALL, JMP) and is_filler(found[5:]):
                 target = branch_target(found, address)
-                return "paravirt calls" if target is not None and code.names(target) else None
+                return "paravirt calls" if target is not None and code.holds(target) else None
             for native in _PARAVIRT_INLINE:
                 if found.startswith(native) and is_filler(found[len(native) :]):
                     return "paravirt instructions"
@@ -361,6 +370,7 @@ def alternative_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
     """
     lengths_at = 12 if entry == 14 else 10
     places: dict[tuple[int, int], list[tuple[int, bytes]]] = {}
+    direct_calls: set[int] = set()
     for offset in range(0, len(table.data) - entry + 1, entry):
         instr, repl = struct.unpack_from("<ii", table.data, offset)
         length, new_length = struct.unpack_from("<BB", table.data, offset + lengths_at)
@@ -369,6 +379,9 @@ def alternative_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
         places.setdefault((address, length), []).append(
             (replacement, code.expected(replacement, new_length))
         )
+        # ALT_FLAG_DIRECT_CALL (6.8): a call through pv_ops becomes a direct one, or nothing.
+        if entry == 14 and struct.unpack_from("<H", table.data, offset + 10)[0] & 2:
+            direct_calls.add(address)
     for (address, length), replacements in places.items():
 
         def check(
@@ -376,12 +389,19 @@ def alternative_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
             address: int = address,
             replacements: list[tuple[int, bytes]] = replacements,
         ) -> Optional[str]:
-            original = code.expected(address, len(found)).rstrip(b"\x90")
-            if found.startswith(original) and is_filler(found[len(original) :]):
+            original = code.expected(address, len(found))
+            plain = original.rstrip(b"\x90")
+            head = found[: len(plain)]
+            if moved(plain, head, *code.shifts) and is_filler(found[len(plain) :]):
                 return "alternatives"
             for place, new in replacements:
                 if _is_replacement(found, address, place, new, code):
                     return "alternatives"
+            if address in direct_calls:
+                direct = branch_target(found, address) if found[0] == CALL else None
+                if direct is None:
+                    return "direct calls" if is_filler(found) else None
+                return "direct calls" if code.holds(direct) and is_filler(found[5:]) else None
             return None
 
         yield Site(address, length, "alternative", check)
@@ -389,18 +409,41 @@ def alternative_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
 
 def _is_replacement(found: bytes, address: int, place: int, new: bytes, code: Code) -> bool:
     """Whether ``new``, moved from ``place`` to ``address``, is what was found."""
-    delta = place - address
-    if moved(new, found[: len(new)], delta) and is_filler(found[len(new) :]):
+    distance = place - address
+    deltas = [distance, *code.shifts, *(distance + shift for shift in code.shifts)]
+    if moved(new, found[: len(new)], *deltas) and is_filler(found[len(new) :]):
         return True
     # recompute_jump(): a near jump may have become a short one.
-    target = branch_target(new, place)
-    if new[:1] == b"\xe9" and found[:1] == b"\xeb" and branch_target(found, address) == target:
-        return is_filler(found[2:])
-    # ALT_FLAG_DIRECT_CALL (6.8): an indirect call through pv_ops becomes a direct one.
-    if new[:2] == b"\xff\x15" and found[:1] == b"\xe8":
-        direct = branch_target(found, address)
-        return direct is not None and bool(code.names(direct)) and is_filler(found[5:])
+    if new[:1] == b"\xe9" and found[:1] == b"\xeb":
+        same = branch_target(found, address) == branch_target(new, place)
+        return same and is_filler(found[2:])
     return False
+
+
+def runtime_constant_sites(table: Table, code: Code) -> Iterator[Site]:
+    """``runtime_ptr_NAME`` (6.11, commit e3c92e81711d "runtime constants: add x86 architecture
+    support"): an 8-byte immediate, the same at all sites of one name."""
+    first: Optional[int] = None
+    for address in _relative(table):
+        first = address if first is None else first
+
+        def check(found: bytes, first: int = first) -> Optional[str]:
+            return "runtime constants" if found == code.memory(first, 8) else None
+
+        yield Site(address, 8, "runtime constant", check)
+
+
+def runtime_shift_sites(table: Table, code: Code) -> Iterator[Site]:
+    """``runtime_shift_NAME``: an 8-bit shift count, the same at all sites of one name."""
+    first: Optional[int] = None
+    for address in _relative(table):
+        first = address if first is None else first
+
+        def check(found: bytes, first: int = first) -> Optional[str]:
+            same = found == code.memory(first, 1) and found[0] < 64
+            return "runtime constants" if same else None
+
+        yield Site(address, 1, "runtime constant", check)
 
 
 def call_sites(table: Table, code: Code, padding: int = 32) -> Iterator[Site]:

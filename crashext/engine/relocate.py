@@ -25,9 +25,10 @@ from crashext.errors import Unknown
 #: Livepatch symbols (``.klp.sym.OBJECT.NAME,POSITION``), include/uapi/linux/elf.h.
 SHN_LIVEPATCH = 0xFF20
 
+R_X86_64_64 = 1
 #: x86-64 relocation type → (bytes that it patches, relative to the place).
 _TYPES = {
-    1: (8, False),  # R_X86_64_64
+    R_X86_64_64: (8, False),
     2: (4, True),  # R_X86_64_PC32
     4: (4, True),  # R_X86_64_PLT32
     10: (4, False),  # R_X86_64_32

@@ -48,6 +48,7 @@ class DrgnModules:
         self._kallsyms: dict[str, list[facts.ModuleSymbol]] = {}
         self._pointers: Optional[pointers.Pointers] = None
         self._looked_for: set[str] = set()
+        self._kernel_names: Optional[dict[int, list[str]]] = None
 
     def walk(self) -> Walk:
         if self._walked is None:
@@ -141,7 +142,22 @@ class DrgnModules:
         entry = self._holder(address)
         if entry is not None:
             return [s.name for s in self._symbols_of(entry) if s.address == address]
+        if self._kernel_names is not None:
+            return self._kernel_names.get(address, ())
         return [s.name for s in self._prog.symbols(address) if s.address == address]
+
+    def _index_kernel_names(self) -> None:
+        """For thousands of look-ups: one by one drgn searches the whole table for each."""
+        if self._kernel_names is None:
+            slide = self._slide()
+            names: dict[int, list[str]] = {}
+            for symbol in self._files.kernel().elf.symbols():
+                names.setdefault(symbol.value + slide, []).append(symbol.name)
+            self._kernel_names = names
+
+    def _slide(self) -> int:
+        """Run-time address minus link address of the kernel (KASLR)."""
+        return int(self._prog.main_module().debug_file_bias or 0)
 
     def _resolver(self, entry: Loaded) -> Callable[[str], Sequence[int]]:
         """Finds the addresses of a symbol in the kernel and in the modules that a module needs."""
@@ -345,6 +361,7 @@ class DrgnModules:
         start, end = self._memory.symbol("_stext"), self._memory.symbol("_etext")
         if start is None or end is None:
             raise Unknown("vmlinux has no symbols _stext and _etext")
+        self._index_kernel_names()
         result = self._compare_kernel(start, end)
         for difference in result.differences:
             difference.symbol = self.name_of(difference.address)
@@ -352,7 +369,6 @@ class DrgnModules:
 
     def _compare_kernel(self, start: int, end: int) -> Integrity:
         file = self._files.kernel()
-        slide = self._prog.main_module().debug_file_bias or 0
         sizes = {
             section: size
             for section, kind in (
@@ -367,7 +383,7 @@ class DrgnModules:
             file.elf,
             start,
             end,
-            slide,
+            self._slide(),
             self._memory.read,
             self._memory.symbol,
             names=self._names_at,
