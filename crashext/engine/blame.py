@@ -225,8 +225,7 @@ _OOM_PLUMBING = {
     "__page_cache_alloc", "filemap_alloc_folio", "__filemap_get_folio", "filemap_fault",
     "shmem_alloc_folio", "shmem_alloc_page", "alloc_page_interleave", "do_read_cache_page",
     "__get_free_pages", "get_zeroed_page", "alloc_pages_vma", "alloc_zeroed_user_highpage_movable",
-    "folio_alloc_noprof", "vma_alloc_folio_noprof", "__alloc_frozen_pages_noprof",
-    "alloc_pages_noprof", "folio_prealloc", "alloc_anon_folio",
+    "__alloc_frozen_pages", "folio_prealloc", "alloc_anon_folio",
 }  # fmt: skip
 
 
@@ -234,7 +233,9 @@ def _out_of_memory(trusted: _Frames) -> Choice:
     for index, frame in trusted:
         name = normalise(frame.function or "")
         found = functions.category(name)
-        if name in _OOM_PLUMBING or (found is not None and found.key in _ALLOCATION):
+        if functions.without_noprof(name) in _OOM_PLUMBING or (
+            found is not None and found.key in _ALLOCATION
+        ):
             continue
         if found is not None:
             break

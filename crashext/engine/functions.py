@@ -31,6 +31,11 @@ def normalise(name: str) -> str:
     return _PREFIX.sub("", _SUFFIX.sub("", name)) or name
 
 
+def without_noprof(name: str) -> str:
+    """``alloc_pages_mpol_noprof`` → ``alloc_pages_mpol`` (allocation profiling, 6.10)."""
+    return name[: -len("_noprof")] if name.endswith("_noprof") else name
+
+
 class Category(NamedTuple):
     """A group of helpers. ``what``: "copy helper"; ``reason``: why its caller is to blame."""
 
@@ -221,23 +226,21 @@ CATEGORIES = (
     ),
     _category(
         "allocator", "memory allocator", "memory that another function damaged, or a bad argument",
-        """kmalloc __kmalloc __kmalloc_node kmalloc_trace __kmalloc_cache_noprof __kmalloc_noprof
-        kmalloc_order __do_kmalloc_node kmalloc_node_trace kmalloc_large __kmalloc_large_node
-        __kmalloc_track_caller kmalloc_slab kzalloc kcalloc krealloc kvmalloc_node kvfree
-        __kmalloc_node_track_caller __kvmalloc_node_noprof kfree kfree_const kfree_sensitive
-        kzfree kfree_skbmem kmem_cache_alloc kmem_cache_alloc_node kmem_cache_alloc_trace
-        kmem_cache_alloc_lru kmem_cache_alloc_noprof kmem_cache_alloc_lru_noprof
-        kmem_cache_free kmem_cache_free_bulk kmem_cache_alloc_bulk kmem_cache_destroy
-        kmem_cache_create __kmem_cache_alloc_node __kmem_cache_free kmem_cache_close
-        __kmem_cache_shutdown kmem_cache_shrink ___slab_alloc __slab_alloc slab_alloc
-        slab_alloc_node __slab_free slab_free do_slab_free slab_free_freelist_hook
-        free_to_partial_list free_debug_processing alloc_debug_processing check_object
-        check_slab init_object on_freelist set_freepointer get_freepointer
-        get_freepointer_safe freelist_ptr_decode new_slab allocate_slab get_partial_node
-        get_any_partial deactivate_slab flush_cpu_slab unfreeze_partials put_cpu_partial
-        cache_free_debugcheck cache_alloc_refill cache_grow cache_flusharray free_block
-        kmem_freepages slab_destroy memcg_slab_post_alloc_hook alloc_pages __alloc_pages
-        __alloc_pages_nodemask alloc_pages_current alloc_pages_mpol __alloc_pages_noprof
+        """kmalloc __kmalloc __kmalloc_node kmalloc_trace kmalloc_order __do_kmalloc_node
+        kmalloc_node_trace kmalloc_large __kmalloc_large_node __kmalloc_track_caller
+        kmalloc_slab kzalloc kcalloc krealloc kvmalloc_node __kvmalloc_node kvfree __kmalloc_node_track_caller
+        kfree kfree_const kfree_sensitive kzfree kfree_skbmem kmem_cache_alloc
+        kmem_cache_alloc_node kmem_cache_alloc_trace kmem_cache_alloc_lru kmem_cache_free
+        kmem_cache_free_bulk kmem_cache_alloc_bulk kmem_cache_destroy kmem_cache_create
+        __kmem_cache_alloc_node __kmem_cache_free kmem_cache_close __kmem_cache_shutdown
+        kmem_cache_shrink ___slab_alloc __slab_alloc slab_alloc slab_alloc_node __slab_free
+        slab_free do_slab_free slab_free_freelist_hook free_to_partial_list
+        free_debug_processing alloc_debug_processing check_object check_slab init_object
+        on_freelist set_freepointer get_freepointer get_freepointer_safe freelist_ptr_decode
+        new_slab allocate_slab get_partial_node get_any_partial deactivate_slab flush_cpu_slab
+        unfreeze_partials put_cpu_partial cache_free_debugcheck cache_alloc_refill cache_grow
+        cache_flusharray free_block kmem_freepages slab_destroy memcg_slab_post_alloc_hook
+        alloc_pages __alloc_pages __alloc_pages_nodemask alloc_pages_current alloc_pages_mpol
         get_page_from_freelist rmqueue rmqueue_bulk prep_new_page __free_pages free_pages
         __free_pages_ok free_unref_page free_unref_page_commit free_pcp_prepare
         free_pcppages_bulk free_hot_cold_page __put_page put_page free_pages_check
@@ -337,7 +340,8 @@ for _entry in reversed(CATEGORIES):
 def category(name: str) -> Optional[Category]:
     """The category of a helper function (any suffixes), or None for an ordinary function."""
     plain = normalise(name)
-    found = _BY_NAME.get(plain)
+    # Allocation profiling (6.10) made wrappers of the allocators: kmalloc → kmalloc_noprof.
+    found = _BY_NAME.get(plain) or _BY_NAME.get(without_noprof(plain))
     if found is not None:
         return found
     for entry in CATEGORIES:
