@@ -72,14 +72,24 @@ def _suites_with(name: str, cache: Cache) -> str:
 
 
 def newest_suite(name: str, cache: Cache, arch: str = "amd64") -> str:
-    """The suite with the latest version of a package."""
+    """The suite with the latest version of a package. A suite that cannot be read is passed over.
+
+    Raises CrashextError when none can be read, or none has it.
+    """
     best: Optional[tuple[str, str]] = None
+    unread: Optional[CrashextError] = None
     for suite in SUITES:
-        package = Archive(suite, arch, cache).find(name)
+        try:
+            package = Archive(suite, arch, cache).find(name)
+        except NotThere:
+            raise
+        except CrashextError as error:
+            unread = error
+            continue
         if package and (best is None or newer(package.version, best[1])):
             best = (suite, package.version)
     if best is None:
-        raise NotThere(f"no Debian suite has {name}")
+        raise unread or NotThere(f"no Debian suite has {name}")
     return best[0]
 
 
