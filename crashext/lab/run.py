@@ -261,8 +261,9 @@ def _reach_trigger(guest: qemu.Guest, watch: Any) -> None:
         "start of the fault", [rf"^{_MARK}(?:trigger|failed .*)$", _PANIC], BOOT_LIMIT, watch
     )
     if "failed" in match[0]:
+        what = match[0][len(_MARK) :].strip()
         raise qemu.GuestError(
-            f"in the guest: {match[0][len(_MARK) :]}; {_kernel_complaint(guest)}see {guest.console}"
+            f"in the guest: {what}; {_kernel_complaint(guest)}see {guest.console}"
         )
 
 

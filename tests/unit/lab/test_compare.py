@@ -127,7 +127,7 @@ def test_unknowable_fields_are_not_asked() -> None:
             Measured(3, 0xFFFFFFFFC0001000),
         ),
         ("[ 1.0] divide error: 0000 [#1] SMP\n", Measured()),
-        # 6.12 prints four digits more.
+        # 6.12 says "Oops: " twice.
         (
             "[ 1.0] BUG: kernel NULL pointer dereference, address: 0000000000000000\n"
             "[ 1.0] Oops: Oops: 0002 [#1] PREEMPT SMP NOPTI\n",
