@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A crashed kernel that is open in the ``crash`` program."""
+"""A crashed kernel that is open in the ``crash`` program.
+
+Importing this package needs no ``crash``: :mod:`.registers`, :mod:`.path` and :mod:`.lines` are
+pure.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,13 @@ import sys
 from typing import TYPE_CHECKING, Optional
 
 from crashext.errors import CrashextError
-from crashext.targets.crash import names
-from crashext.targets.crash.target import CrashTarget
 
 if TYPE_CHECKING:
     import drgn
 
-__all__ = ["CrashTarget", "open_target"]
+    from crashext.targets.crash.target import CrashTarget
+
+__all__ = ["open_target"]
 
 
 def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
@@ -24,6 +28,8 @@ def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
     With drgn in this Python, the answers that need debug info come from drgn over crash's
     memory; without it the target says what is missing and why.
     """
+    from crashext.targets.crash.target import CrashTarget
+
     try:
         from crashext.targets.crash.deep import DeepCrashTarget
         from crashext.targets.drgn.target import DrgnTarget
@@ -45,6 +51,7 @@ def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
 
 def _give_files(prog: drgn.Program) -> None:
     """The files that crash has open, and what lies beside them, for drgn to look in."""
+    from crashext.targets.crash import names
     from crashext.targets.crash_files import opened
     from crashext.targets.drgn.files import DebugFileFinder
     from crashext.targets.drgn_over_crash import module_files
