@@ -22,6 +22,8 @@ MAX_INSTANCES = 2
 MAX_VARIABLES = 24
 MAX_VALUE = 96
 MAX_STRING = 48
+#: A number further below 0 is an address or bits, kept in a signed type (atomic_long_t).
+MAX_NEGATIVE = 1 << 32
 #: Members shown of a struct that a pointer variable points to.
 MAX_MEMBERS = 6
 
@@ -33,6 +35,9 @@ _ENTRY = re.compile(
 )
 #: Entries whose own variables are worth showing (the system call's arguments, the work item).
 _SHOWN_ENTRY = re.compile(r"^(__do_sys_\w+|__se_sys_\w+|process_one_work)$")
+
+#: How every sleeping task came to sleep: nothing in there is about this crash.
+_SCHEDULER = ("context_switch", "__schedule", "__schedule_loop", "schedule")
 
 #: DWARF names that compilers and macros make up.
 _MADE_UP = re.compile(r"^(__UNIQUE_ID|__already_done|pao_ID__|__func__|__ret|__warned|__key)")
@@ -54,6 +59,8 @@ def of_trace(prog: Program, symbols: Symbols, trace: drgn.StackTrace) -> list[Va
             if seen[name] > MAX_INSTANCES:
                 continue
         entry = name is None or _ENTRY.match(name)
+        if name in _SCHEDULER:
+            continue
         if name is not None and (not entry or _SHOWN_ENTRY.match(name)):
             result.extend(of_frame(prog, frame, name))
         if entry and (name is None or not _wrapper(name)):
@@ -128,7 +135,9 @@ def brief(value: Object) -> str:
 
 
 def _integer(number: int) -> str:
-    """Decimal, with hex beside it where a person would want it."""
+    """Decimal, with hex beside it where a person would want it; hex for a pointer in disguise."""
+    if number < -MAX_NEGATIVE:
+        return f"{number & (1 << 64) - 1:#x}"
     return f"{number} ({number:#x})" if number > 4095 else str(number)
 
 
@@ -210,7 +219,7 @@ def _members(value: Object) -> str:
         elif kind in (TypeKind.ENUM, TypeKind.BOOL):
             text = brief(item)
         elif _counter(item) is not None:
-            text = str(_counter(item))
+            text = _integer(_counter(item) or 0)
         else:
             continue
         parts.append(f".{member.name} = {text}")
