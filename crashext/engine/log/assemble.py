@@ -61,8 +61,12 @@ class Assembler:
         self._builders: list[ReportBuilder] = []
         self._boots = 0
         self._releases: dict[int, str] = {}
-        #: Whether the next lines may matter although nothing in them says so.
-        self.open = False
+        self._open = 0  # streams that have a report
+
+    @property
+    def open(self) -> bool:
+        """Whether the next lines may matter although nothing in them says so."""
+        return self._open > 0
 
     # ---------------------------------------------------------------- lines
 
@@ -87,9 +91,8 @@ class Assembler:
 
     def skip(self) -> None:
         """Lines were left out here that hold nothing of interest."""
-        for stream in self._streams.values():
-            stream.notes.clear()
-            stream.cut_here = None
+        if not self._open:
+            self._streams.clear()
 
     def _boot(self, release: str) -> None:
         self._boots += 1
@@ -99,7 +102,7 @@ class Assembler:
             if builder is not None and builder.report.fatal and not builder.tailed:
                 builder.report.cut = builder.report.cut or "the machine booted again inside it"
         self._streams.clear()
-        self.open = False
+        self._open = 0
 
     def _follow(self, line: Line, bare: str, stream: _Stream) -> None:
         if _CUT_HERE in bare:
@@ -108,7 +111,9 @@ class Assembler:
         elif stream.cut_here is not None and len(stream.since_cut) < 8 and bare:
             stream.since_cut.append(bare)
         if stream.builder is None and bare.startswith(_NMI):
-            stream.builder = self._watching(line)
+            watching = self._watching(line)
+            if watching is not None:
+                self._attach(stream, watching)
         if stream.builder is None and line.number <= HEAD_LINES and _HEADLESS.match(bare):
             self._headless(line, stream)
             return
@@ -126,9 +131,11 @@ class Assembler:
 
     def _watching(self, line: Line) -> Optional[ReportBuilder]:
         """The stall report for which another CPU now shows its stack."""
-        for (host, _), stream in self._streams.items():
-            if host == line.host and stream.builder and stream.builder.report.kind in _WATCHED:
-                return stream.builder
+        for builder in self._builders[:-9:-1]:
+            if builder.boot != self._boots or builder.host != line.host:
+                continue
+            if builder.report.kind in _WATCHED and not builder.closed:
+                return builder
         return None
 
     def _headless(self, line: Line, stream: _Stream) -> None:
@@ -140,19 +147,26 @@ class Assembler:
         builder.headless = True
         builder.report.cut = "the log begins inside it"
         builder.absorb(line)
-        self._open(builder, stream)
+        self._add(builder, stream)
 
-    def _open(self, builder: ReportBuilder, stream: _Stream) -> None:
+    def _add(self, builder: ReportBuilder, stream: _Stream) -> None:
         self._cut_off(stream)
-        stream.builder = builder
-        stream.gap = 0
-        self.open = True
+        if stream.builder is not None:
+            stream.builder.closed = True
+        self._attach(stream, builder)
         self._builders.append(builder)
 
+    def _attach(self, stream: _Stream, builder: ReportBuilder) -> None:
+        self._open += stream.builder is None
+        stream.builder = builder
+        stream.gap = 0
+
     def _close(self, stream: _Stream) -> None:
+        if stream.builder is not None:
+            stream.builder.closed = True
+            self._open -= 1
         stream.builder = None
         stream.gap = 0
-        self.open = any(other.builder is not None for other in self._streams.values())
 
     @staticmethod
     def _cut_off(stream: _Stream) -> None:
@@ -196,7 +210,7 @@ class Assembler:
         self, header: Header, match: Match[str], line: Line, stream: _Stream
     ) -> ReportBuilder:
         builder = ReportBuilder(header, match, line, self._boots)
-        self._open(builder, stream)
+        self._add(builder, stream)
         report = builder.report
         for note_header, note_match, note_line in stream.notes:
             if line.number - note_line.number <= NOTE_REACH and self._fits(note_header, header):
@@ -257,8 +271,7 @@ class Assembler:
                 details["function"] = site
         else:
             ended.begin_panic(line)
-            stream.builder = ended
-            self.open = True
+            self._attach(stream, ended)
         report = ended.report
         report.fatal = True
         report.panic_message = message

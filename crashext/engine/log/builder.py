@@ -117,6 +117,15 @@ class _Wrapped:
 
     parts: list[str] = field(default_factory=list)
     open: bool = False
+    time: Optional[float] = None
+
+    def goes_on(self, line: Line) -> bool:
+        """Whether a line is the wrapped rest: the line before was long, and this came at once."""
+        if len(self.parts[-1]) < 50 or "[last unloaded" in self.parts[-1]:
+            return False
+        if line.time is not None and self.time is not None and abs(line.time - self.time) > 0.1:
+            return False
+        return context.continues_modules(line.text)
 
 
 class ReportBuilder:
@@ -124,6 +133,8 @@ class ReportBuilder:
 
     def __init__(self, header: Header, match: Match[str], line: Line, boot: int = 0) -> None:
         self.boot = boot
+        self.host = line.host
+        self.closed = False  # too many lines of others came since its last
         self.report = Report(
             kind=header.kind,
             headline=line.text.strip(),
@@ -264,7 +275,7 @@ class ReportBuilder:
     def _absorb(self, line: Line, cursor: _Cursor) -> bool:
         text = line.text
         if self._modules.open:
-            if context.continues_modules(text):
+            if self._modules.goes_on(line):
                 self._modules.parts.append(text.strip())
                 return True
             self._modules.open = False
@@ -298,6 +309,7 @@ class ReportBuilder:
                 report.modules_line = line.number
                 self._modules.parts.append(bare[18:])
                 self._modules.open = True
+                self._modules.time = line.time
             self.tailed = self.tailed or self.traced
             cursor.in_trace = False
             cursor.user_block = False

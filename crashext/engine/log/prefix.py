@@ -61,7 +61,9 @@ _BRACKETED = re.compile(
 )
 _UNIX_STAMP = re.compile(r"\d{9,10}\.\d{1,9} ")
 _SYSLOG = re.compile(
-    r"(?:([\w.-]{1,255}) )?(?:\w{3,8}\.\w{3,7} )?([\w./@()-]{1,64})(?:\[\d{1,10}\])?: ?(.*)", re.S
+    r"(?:((?!kern\.)[\w.-]{1,255}) )?(?:\w{3,8}\.\w{3,7} )?"
+    r"([\w./@()-]{1,64})(?:\[\d{1,10}\])?: ?(.*)",
+    re.S,
 )
 # After a console logger's stamp "divide error: …" looks like "host program: …".
 _NOT_SYSLOG = re.compile(
@@ -74,7 +76,7 @@ _RFC5424 = re.compile(
     r"(\S{1,255}) ([\w./-]{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]{0,255}\]) (.*)", re.S
 )
 _ANDROID = re.compile(
-    r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]:]{1,24}:\s*(\d{1,7})\] )"
+    r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]]{1,24}?:\s*(\d{1,7})\] )"
 )
 # CSI sequences (colours of dmesg, cursor moves of a BIOS on a serial line) and terminal resets
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?=]{0,16}[A-Za-z]|[a-zA-Z])")

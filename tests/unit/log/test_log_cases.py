@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from log_cases import CASES, LOGS, summarise
+from log_cases import CASES, DATA, LOGS, summarise
 
 from crashext.engine.log import parse, scan
 
@@ -35,8 +35,5 @@ def test_lines_and_text_agree(log: Path) -> None:
 
 
 def test_every_log_states_what_is_in_it() -> None:
-    stated = {case.name.split(".")[0] for case in CASES}
-    stated |= {
-        path.name.split(".explain")[0].split(".")[0] for path in LOGS[0].parent.glob("*.json")
-    }
-    assert [log.name for log in LOGS if log.stem.split(".")[0] not in stated] == []
+    stated = {path.name.rsplit(".", 2)[0] for path in DATA.glob("*.json")}
+    assert [log.name for log in LOGS if log.stem not in stated] == []
