@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from crashext.errors import CrashextError
@@ -13,7 +14,7 @@ from crashext.lab.kernels import Kernel, host_architecture
 from crashext.lab.progress import step
 
 _LEFT_BEHIND = ("*.o", "*.ko", "*.mod", "*.mod.c", ".*.cmd", "modules.order", "Module.symvers",
-                ".tmp_versions", ".git", "__pycache__")  # fmt: skip
+                "vm-*", ".tmp_versions", ".git", "__pycache__")  # fmt: skip
 #: Debian architecture -> what the kernel's make calls it, and the cross compiler's prefix.
 _MAKE_ARCH = {"amd64": ("x86", "x86_64-linux-gnu-"), "arm64": ("arm64", "aarch64-linux-gnu-")}
 
@@ -52,11 +53,26 @@ def _understands(compiler: str, option: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def build(module: Path, kernel: Kernel, into: Path) -> list[Path]:
+def _ignored(module: Path, into: Path) -> Callable[[str, list[str]], set[str]]:
+    """What is not copied: what a build has left, and the target where it lies in the module."""
+    left_behind = shutil.ignore_patterns(*_LEFT_BEHIND)
+    source, target = module.resolve(), into.resolve()
+
+    def ignore(directory: str, names: list[str]) -> set[str]:
+        ignored = set(left_behind(directory, names))
+        if Path(directory).resolve() == source and source in target.parents:
+            ignored.add(target.relative_to(source).parts[0])
+        return ignored
+
+    return ignore
+
+
+def build(module: Path, kernel: Kernel, into: Path, words: Sequence[str] = ()) -> list[Path]:
     """Copies a module's sources to ``into`` and builds there; the .ko files, sorted by name.
 
-    The person's own directory stays as it is, and the debug information names the copy, which
-    stays with the dump. Raises CrashextError with the compiler's first error.
+    ``words`` are more words for make. The person's own directory stays as it is, and the debug
+    information names the copy, which stays with the dump. Raises CrashextError with the
+    compiler's first error.
     """
     module_directory(module)
     for program, package in (("make", "make"), ("gcc", "gcc")):
@@ -67,8 +83,8 @@ def build(module: Path, kernel: Kernel, into: Path) -> list[Path]:
         raise CrashextError(f"{cross}gcc is not here: apt install gcc-{cross.rstrip('-')}")
     if into.exists():
         shutil.rmtree(into)
-    shutil.copytree(module, into, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
-    words = make_command(kernel, into)
+    shutil.copytree(module, into, ignore=_ignored(module, into))
+    command = [*make_command(kernel, into), *words]
     # The person's own MAKEFLAGS, ARCH … are about another make.
     environment = {
         name: value
@@ -77,9 +93,9 @@ def build(module: Path, kernel: Kernel, into: Path) -> list[Path]:
         not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARCH", "CROSS_COMPILE", "KBUILD_OUTPUT")
     }
     environment["LC_ALL"] = "C.UTF-8"
-    with step(f"Building {module.name} for {kernel.release}"):
+    with step(f"Building {module.resolve().name} for {kernel.release}"):
         result = subprocess.run(
-            words, capture_output=True, text=True, errors="replace", env=environment, check=False
+            command, capture_output=True, text=True, errors="replace", env=environment, check=False
         )
         modules = sorted(into.glob("*.ko"))
         if result.returncode != 0 or not modules:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, Optional
 
 from crashext.errors import CrashextError
-from crashext.lab import dump, qemu, tools
+from crashext.lab import dump, qemu, tools, trial
 from crashext.lab.archive import SUITES, Archive
 from crashext.lab.cache import Cache, damage, tree_size
 from crashext.lab.kernels import NEWEST, Kernels, available
@@ -50,6 +50,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     shell_parser = commands.add_parser("shell", help="a shell in a guest with the module loaded")
     _add_module(shell_parser)
     shell_parser.set_defaults(lab_function=_shell)
+
+    test_parser = commands.add_parser(
+        "test",
+        help="load and unload a module in a guest, run its KUnit suites",
+        description="Modules whose name ends in _test are suites; the others are loaded and "
+        "unloaded three times and must leave the kernel as it was.",
+    )
+    _add_module(test_parser)
+    test_parser.add_argument("--make", action="append", default=[], metavar="VARIABLE=VALUE",
+                             help="one more word for make")  # fmt: skip
+    test_parser.set_defaults(lab_function=_test)
 
     faults = commands.add_parser("faults", help="the faults a module's directory offers")
     faults.add_argument("module", type=Path, metavar="DIR")
@@ -111,6 +122,13 @@ def _shell(options: argparse.Namespace) -> int:
     cache = Cache()
     qemu.platform(options.arch)
     return shell(options.module, Kernels(cache).get(options.kernel, options.arch), cache)
+
+
+def _test(options: argparse.Namespace) -> int:
+    cache = Cache()
+    qemu.platform(options.arch)
+    kernel = Kernels(cache).get(options.kernel, options.arch)
+    return trial.main(options.module, kernel, options.make)
 
 
 def _faults(options: argparse.Namespace) -> int:
