@@ -28,10 +28,9 @@ struct kunit_suite {
 	struct kunit_case *test_cases;
 };
 
-#define KUNIT_CASE(test_name)         \
-	{                             \
-		test_name, #test_name \
-	}
+/* clang-format off */
+#define KUNIT_CASE(test_name) { test_name, #test_name }
+/* clang-format on */
 
 #define KUNIT_LITE_EXPECT(test, condition, text) \
 	kunit_lite_expect(test, condition, text, __FILE__, __LINE__)
