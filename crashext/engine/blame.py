@@ -88,15 +88,11 @@ def choose(
     ``frames``: innermost first, the frame of RIP itself at the front when RIP has a symbol;
     ``kind``: a word of model.KINDS. With (None, reason) nobody can be blamed.
     """
-    trusted = [
-        (index, frame)
-        for index, frame in enumerate(frames)
-        if frame.reliable and frame.function is not None
-    ]
+    trusted = _trusted(frames)
     if kind in _NOT_CODE and rip is not None and rip.symbol is not None:
         # A symbol of data, if any; the unwinder cannot start there.
-        frames_after = [(i, f) for i, f in trusted if not (i == 0 and f.function == rip.symbol)]
-        return _caller_of_data(frames, frames_after, rip, kind)
+        after = [seen for seen in trusted if seen.index or seen.frame.function != rip.symbol]
+        return _caller_of_data(frames, after, rip, kind)
     if not trusted:
         if rip is not None and rip.symbol is None and rip.address is not None:
             return _caller_of_data(frames, trusted, rip, kind)
@@ -162,7 +158,43 @@ def choose_track(
     return (None, "the report shows no stack of the object's allocation or freeing")
 
 
-_Frames = list[tuple[int, StackFrame]]
+@dataclass(frozen=True)
+class _Seen:
+    """A frame that can be trusted; ``category`` is None for a function that may be to blame."""
+
+    index: int
+    frame: StackFrame
+    name: str  # without suffixes
+    category: Optional[Category]
+    #: The category is that of the function that this one was inlined into.
+    inherited: bool = False
+
+
+_Frames = list[_Seen]
+
+
+def _trusted(frames: Sequence[StackFrame]) -> _Frames:
+    seen: _Frames = []
+    outer: Optional[Category] = None  # of the function that the frames before were inlined into
+    for index in range(len(frames) - 1, -1, -1):
+        frame = frames[index]
+        if not frame.reliable or frame.function is None:
+            continue
+        name = normalise(frame.function)
+        category = functions.category(name)
+        if not frame.inlined:
+            # A module's function that happens to have a helper's name lends it to none.
+            outer = category if frame.module is None else None
+        inherited = False
+        if category is None and frame.inlined:
+            if _KERNEL_HEADER.search(frame.file or ""):
+                # list_add, cpu_relax … The inline functions of a module's own headers are the
+                # module's own code.
+                category = _HEADER_INLINE
+            elif outer is not None:
+                category, inherited = outer, True
+        seen.append(_Seen(index, frame, name, category, inherited))
+    return seen[::-1]
 
 
 def _where(frame: StackFrame) -> str:
@@ -202,19 +234,19 @@ _ASKED = "the crash was asked for: sysrq 'c' calls sysrq_handle_crash, which pan
 
 def _sysrq(trusted: _Frames) -> Choice:
     crash: Optional[int] = None
-    for index, frame in trusted:
-        name = normalise(frame.function or "")
-        if name == "sysrq_handle_crash":
-            crash = index
-        elif crash is not None and not _SYSRQ_DOORS.fullmatch(name):
-            if frame.module is not None and functions.category(name) is None:
-                return (index, f"{_ASKED}; {_where(frame)} asked for it, not a person at a console")
+    for seen in trusted:
+        if seen.name == "sysrq_handle_crash":
+            crash = seen.index
+        elif crash is not None and not _SYSRQ_DOORS.fullmatch(seen.name):
+            if seen.frame.module is not None and seen.category is None:
+                asked = f"{_where(seen.frame)} asked for it, not a person at a console"
+                return (seen.index, f"{_ASKED}; {asked}")
             break
     if crash is not None:
         return (crash, f"{_ASKED}; look at why the person or tool asked")
-    for index, frame in trusted:
-        if normalise(frame.function or "") in ("__handle_sysrq", "write_sysrq_trigger"):
-            return (index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here")
+    for seen in trusted:
+        if seen.name in ("__handle_sysrq", "write_sysrq_trigger"):
+            return (seen.index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here")
     return (None, "the crash was asked for by sysrq 'c'; the stack does not show who asked")
 
 
@@ -230,26 +262,23 @@ _OOM_PLUMBING = {
 
 
 def _out_of_memory(trusted: _Frames) -> Choice:
-    for index, frame in trusted:
-        name = normalise(frame.function or "")
-        found = functions.category(name)
-        if functions.without_noprof(name) in _OOM_PLUMBING or (
-            found is not None and found.key in _ALLOCATION
-        ):
+    for seen in trusted:
+        if functions.without_noprof(seen.name) in _OOM_PLUMBING:
             continue
-        if found is not None:
+        if seen.category is None:
+            return (
+                seen.index,
+                f"{_where(seen.frame)} asked for the page that could not be had; it need not be "
+                "the one that used the memory up: see the task and slab lists of the report",
+            )
+        if seen.category.key not in _ALLOCATION:
             break
-        return (
-            index,
-            f"{_where(frame)} asked for the page that could not be had; it need not be the one "
-            "that used the memory up: see the task and slab lists of the report",
-        )
     return (None, "memory ran out: the list of tasks and slabs tells who used it, no frame does")
 
 
 def _recursion(trusted: _Frames) -> Optional[Choice]:
     """The function that calls itself, directly or through others."""
-    names = [normalise(frame.function or "") for _, frame in trusted]
+    names = [seen.name for seen in trusted]
     counts = Counter(names)
     repeated = {name: count for name, count in counts.items() if count >= _RECURSION}
     if not repeated:
@@ -261,7 +290,7 @@ def _recursion(trusted: _Frames) -> Optional[Choice]:
     # Helpers may be part of the cycle; the blame goes to a function that is not one.
     members = [name for name in cycle if not is_helper(name)] or cycle
     position = next(at for at, name in enumerate(names) if name in members)
-    index, frame = trusted[position]
+    frame = trusted[position].frame
     if len(members) == 1:
         why = f"{_where(frame)} calls itself: it is on the stack {counts[names[position]]} times"
     else:
@@ -269,20 +298,17 @@ def _recursion(trusted: _Frames) -> Optional[Choice]:
             f"{' → '.join(reversed(members))} call each other in a circle "
             f"({max(repeated.values())} rounds on the stack)"
         )
-    return (index, why + ", and the kernel stack ran out")
+    return (trusted[position].index, why + ", and the kernel stack ran out")
 
 
 def _smashed(trusted: _Frames) -> Optional[Choice]:
-    for position, (_, frame) in enumerate(trusted):
-        if normalise(frame.function or "") == "__stack_chk_fail":
-            if position + 1 < len(trusted):
-                index, victim = trusted[position + 1]
-                return (
-                    index,
-                    f"{_where(victim)} found its stack canary overwritten when it returned: it, or "
-                    "a function that it gave a local buffer to, wrote past the end",
-                )
-            return None
+    for seen, victim in zip(trusted, trusted[1:]):
+        if seen.name == "__stack_chk_fail":
+            return (
+                victim.index,
+                f"{_where(victim.frame)} found its stack canary overwritten when it returned: it, "
+                "or a function that it gave a local buffer to, wrote past the end",
+            )
     return None
 
 
@@ -297,18 +323,16 @@ def _init_ended(panic_message: Optional[str]) -> str:
 
 
 def _caller_of_panic(trusted: _Frames, kind: str, panic_message: Optional[str]) -> Optional[Choice]:
-    for position, (_, frame) in enumerate(trusted):
-        if normalise(frame.function or "") not in ("panic", "vpanic"):
-            continue
-        for index, caller in trusted[position + 1 :]:
-            name = normalise(caller.function or "")
-            found = functions.category(name)
-            if found is not None and found.key in ("report", "entry", "thunk"):
-                continue
-            if kind == "init-killed" and name in ("do_exit", "do_group_exit"):
-                return (None, _init_ended(panic_message))
-            return (index, f"{_where(caller)} called panic(): it decided that all must stop")
+    names = [seen.name for seen in trusted]
+    position = next((at for at, name in enumerate(names) if name in ("panic", "vpanic")), None)
+    if position is None:
         return None
+    for seen in trusted[position + 1 :]:
+        if seen.category is not None and seen.category.key in ("report", "entry", "thunk"):
+            continue
+        if kind == "init-killed" and seen.name in ("do_exit", "do_group_exit"):
+            return (None, _init_ended(panic_message))
+        return (seen.index, f"{_where(seen.frame)} called panic(): it decided that all must stop")
     return None
 
 
@@ -318,43 +342,31 @@ _CALLED_BAD = "RIP is no code: the bad function pointer was called from here"
 def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choice:
     walk = _Walk()
     no_rip_symbol = rip is not None and rip.symbol is None
-    fallback: Optional[tuple[int, StackFrame]] = None
-    for index, frame in trusted:
-        name = frame.function or ""
-        found = functions.category(name)
-        if frame.inlined and _KERNEL_HEADER.search(frame.file or ""):
-            # Helpers of the kernel's headers, inlined here: list_add, cpu_relax, atomic_inc … The
-            # inline functions of a module's own headers are the module's own code.
-            walk.skipped.append((normalise(name), found or _HEADER_INLINE))
-            continue
-        if found is None:
-            return (index, _why(frame, walk, no_rip_symbol, kind))
-        if found.key == "plumbing":
-            if fallback is None:
-                fallback = (index, frame)
-            if frame.module is None:
-                walk.skipped.append((normalise(name), found))
-                continue
-            return (index, _why(frame, walk, no_rip_symbol, kind))
-        if frame.module is not None and found.key not in ("report", "entry"):
-            # A module's own function that happens to have a helper's name.
-            return (index, _why(frame, walk, no_rip_symbol, kind))
-        walk.skipped.append((normalise(name), found))
-    if fallback is not None and kind in _STUCK:
-        return (None, "only helpers and calling machinery are on the stack")
-    if fallback is not None:
-        index, frame = fallback
+    machinery: Optional[_Seen] = None
+    for seen in trusted:
+        found = seen.category
+        # A module's own function that happens to have a helper's name is its own code.
+        own = seen.frame.module is not None and not seen.frame.inlined
+        if found is None or (own and found.key not in ("report", "entry")):
+            return (seen.index, _why(seen.frame, walk, no_rip_symbol, kind))
+        if found.key == "plumbing" and machinery is None:
+            machinery = seen
+        if not seen.inherited:  # else the function that it was inlined into follows
+            walk.skipped.append((seen.name, found))
+    if machinery is not None:
+        if kind in _STUCK:
+            return (None, "only helpers and calling machinery are on the stack")
         return (
-            index,
-            f"only helpers and calling machinery are on the stack; {_where(frame)} is the first "
-            "that is no helper",
+            machinery.index,
+            f"only helpers and calling machinery are on the stack; {_where(machinery.frame)} is "
+            "the first that is no helper",
         )
-    index, frame = trusted[0]
-    found = functions.category(frame.function or "")
-    what = found.what if found is not None else "function"
+    first = trusted[0]
+    what = first.category.what if first.category is not None else "function"
     return (
-        index,
-        f"{_where(frame)} is a {what}, but the stack shows no caller that could be blamed instead",
+        first.index,
+        f"{_where(first.frame)} is {_article(what)}, but the stack shows no caller that could be "
+        "blamed instead",
     )
 
 

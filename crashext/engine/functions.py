@@ -228,28 +228,29 @@ CATEGORIES = (
         "allocator", "memory allocator", "memory that another function damaged, or a bad argument",
         """kmalloc __kmalloc __kmalloc_node kmalloc_trace kmalloc_order __do_kmalloc_node
         kmalloc_node_trace kmalloc_large __kmalloc_large_node __kmalloc_track_caller
-        kmalloc_slab kzalloc kcalloc krealloc kvmalloc_node __kvmalloc_node kvfree __kmalloc_node_track_caller
-        kfree kfree_const kfree_sensitive kzfree kfree_skbmem kmem_cache_alloc
-        kmem_cache_alloc_node kmem_cache_alloc_trace kmem_cache_alloc_lru kmem_cache_free
-        kmem_cache_free_bulk kmem_cache_alloc_bulk kmem_cache_destroy kmem_cache_create
-        __kmem_cache_alloc_node __kmem_cache_free kmem_cache_close __kmem_cache_shutdown
-        kmem_cache_shrink ___slab_alloc __slab_alloc slab_alloc slab_alloc_node __slab_free
-        slab_free do_slab_free slab_free_freelist_hook free_to_partial_list
-        free_debug_processing alloc_debug_processing check_object check_slab init_object
-        on_freelist set_freepointer get_freepointer get_freepointer_safe freelist_ptr_decode
-        new_slab allocate_slab get_partial_node get_any_partial deactivate_slab flush_cpu_slab
-        unfreeze_partials put_cpu_partial cache_free_debugcheck cache_alloc_refill cache_grow
-        cache_flusharray free_block kmem_freepages slab_destroy memcg_slab_post_alloc_hook
-        alloc_pages __alloc_pages __alloc_pages_nodemask alloc_pages_current alloc_pages_mpol
-        get_page_from_freelist rmqueue rmqueue_bulk prep_new_page __free_pages free_pages
-        __free_pages_ok free_unref_page free_unref_page_commit free_pcp_prepare
-        free_pcppages_bulk free_hot_cold_page __put_page put_page free_pages_check
-        free_one_page page_frag_free page_frag_alloc __vmalloc vmalloc vzalloc vfree __vfree
-        __vunmap __vmalloc_node_range vm_unmap_aliases remove_vm_area find_vm_area
-        __vmalloc_area_node mempool_alloc mempool_free mempool_alloc_slab mempool_free_slab
-        mempool_kmalloc dma_pool_alloc dma_pool_free percpu_alloc pcpu_alloc free_percpu
-        pcpu_free_area devm_kmalloc devm_kfree kfree_link __kfree_skb kfree_skb consume_skb
-        skb_release_data skb_panic skb_over_panic skb_under_panic skb_put skb_push""",
+        kmalloc_slab kzalloc kcalloc krealloc kvmalloc_node __kvmalloc_node kvfree
+        __kmalloc_node_track_caller kfree kfree_const kfree_sensitive kzfree kfree_skbmem
+        kmem_cache_alloc kmem_cache_alloc_node kmem_cache_alloc_trace kmem_cache_alloc_lru
+        kmem_cache_free kmem_cache_free_bulk kmem_cache_alloc_bulk kmem_cache_destroy
+        kmem_cache_create __kmem_cache_alloc_node __kmem_cache_free kmem_cache_close
+        __kmem_cache_shutdown kmem_cache_shrink ___slab_alloc __slab_alloc slab_alloc
+        slab_alloc_node __slab_free slab_free do_slab_free slab_free_freelist_hook
+        free_to_partial_list free_debug_processing alloc_debug_processing check_object
+        check_slab init_object on_freelist set_freepointer get_freepointer
+        get_freepointer_safe freelist_ptr_decode new_slab allocate_slab get_partial_node
+        get_any_partial deactivate_slab flush_cpu_slab unfreeze_partials put_cpu_partial
+        cache_free_debugcheck cache_alloc_refill cache_grow cache_flusharray free_block
+        kmem_freepages slab_destroy memcg_slab_post_alloc_hook alloc_pages __alloc_pages
+        __alloc_pages_nodemask alloc_pages_current alloc_pages_mpol get_page_from_freelist
+        rmqueue rmqueue_bulk prep_new_page __free_pages free_pages __free_pages_ok
+        free_unref_page free_unref_page_commit free_pcp_prepare free_pcppages_bulk
+        free_hot_cold_page __put_page put_page free_pages_check free_one_page page_frag_free
+        page_frag_alloc __vmalloc vmalloc vzalloc vfree __vfree __vunmap __vmalloc_node_range
+        vm_unmap_aliases remove_vm_area find_vm_area __vmalloc_area_node mempool_alloc
+        mempool_free mempool_alloc_slab mempool_free_slab mempool_kmalloc dma_pool_alloc
+        dma_pool_free percpu_alloc pcpu_alloc free_percpu pcpu_free_area devm_kmalloc
+        devm_kfree kfree_link __kfree_skb kfree_skb consume_skb skb_release_data skb_panic
+        skb_over_panic skb_under_panic skb_put skb_push""",
         r"kmalloc_\w+_noprof|kmem_cache_\w+_noprof|__kmalloc_\w+",
     ),
     _category(

@@ -197,6 +197,32 @@ def test_helpers_inlined_from_kernel_headers_are_passed() -> None:
     assert blame.choose(frames, None, kind="use-after-free")[0] == 1
 
 
+def test_what_is_inlined_into_a_helper_is_passed_with_it() -> None:
+    """drgn shows the inline functions of schedule() and out_of_memory(); a log does not."""
+    frames = stack("schedule_debug __schedule_loop schedule hello:fault_hung_task vfs_write")
+    frames[0].inlined = frames[1].inlined = True
+    index, why = blame.choose(frames, None, kind="hung-task")
+    assert (index, why) == (
+        3,
+        "fault_hung_task [hello] waits in schedule and does not come back",
+    )
+
+
+def test_what_is_inlined_into_an_ordinary_function_is_blamed() -> None:
+    frames = stack("hello:reset hello:ioctl vfs_ioctl")
+    frames[0].inlined, frames[0].file = True, "hello.c"
+    assert blame.choose(frames, None, kind="null-deref")[0] == 0
+
+
+def test_out_of_memory_passes_inlined_checks() -> None:
+    frames = stack(
+        "check_panic_on_oom out_of_memory __alloc_pages_may_oom alloc_pages_mpol_noprof "
+        "vma_alloc_folio_noprof hello:fault_oom vfs_write"
+    )
+    frames[0].inlined = True
+    assert blame.choose(frames, None, kind="oom-panic")[0] == 5
+
+
 @pytest.mark.parametrize("file", ["hello.h", "drivers/net/hello/include/hello.h", "hello.c"])
 def test_inline_functions_of_the_module_itself_are_blamed(file: str) -> None:
     frames = stack("hello:reset hello:trigger vfs_write")
