@@ -150,25 +150,25 @@ def bucket(
 ) -> tuple[str, str]:
     """(hash, the same in words): kind, and the culprit with its next callers.
 
-    Only trusted frames count; helpers and calling machinery do not; a function that follows itself
-    counts once. The hash is 16 hex digits of SHA-256 over the words.
+    Only trusted frames count; helpers and calling machinery do not; a function that is there twice
+    counts once. Inlined functions do not count either: a log does not show them, and compilers
+    inline as they like; an inlined culprit stands for the function that it was inlined into. The
+    hash is 16 hex digits of SHA-256 over the words.
     """
     names: list[str] = []
+    begin: Optional[int] = None
     for frame in frames:
         if not frame.reliable or frame.function is None:
             continue
         name = normalise(frame.function)
-        if functions.category(name) is not None and name != culprit:
+        if culprit is not None and begin is None and name == culprit:
+            begin = len(names)
+        if frame.inlined or (functions.category(name) is not None and name != culprit):
             continue
         label = name + (f" [{frame.module}]" if frame.module else "")
         if label not in names:
             names.append(label)
-    if culprit is not None:
-        labels = [name.split(" [")[0] for name in names]
-        if culprit in labels:
-            names = names[labels.index(culprit) :]
-    names = names[:BUCKET_FRAMES]
-    text = " | ".join([kind, *names])
+    text = " | ".join([kind, *names[begin or 0 :][:BUCKET_FRAMES]])
     return hashlib.sha256(text.encode()).hexdigest()[:16], text
 
 

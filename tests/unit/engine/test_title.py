@@ -90,6 +90,12 @@ def test_the_bucket_begins_at_the_culprit() -> None:
     assert bucket("fortify", stack, culprit="a")[1] == "fortify | a [hello] | b [hello] | c [hello]"
 
 
+def test_inlined_functions_do_not_count_so_that_log_and_dump_agree() -> None:
+    dump = frames("reset", "a", "b")
+    dump[0].inlined = True
+    assert bucket("bug", dump, culprit="reset") == bucket("bug", frames("a", "b"), culprit="a")
+
+
 def test_untrusted_frames_do_not_count() -> None:
     stack = [StackFrame("stale", reliable=False), *frames("a")]
     assert bucket("bug", stack)[1] == "bug | a [hello]"
