@@ -22,18 +22,18 @@ class CpuLine(NamedTuple):
 
 
 _CPU = re.compile(
-    r"CPU: (?P<cpu>\d+) (?:UID: (?P<uid>\d+) )?PID: (?P<pid>\d+) Comm: (?P<comm>.{0,24}?) "
+    r"CPU: (?P<cpu>[0-9]{1,6}) (?:UID: (?P<uid>[0-9]{1,10}) )?PID: (?P<pid>[0-9]{1,10}) Comm: (?P<comm>.{0,24}?) "
     r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +"
     r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*?))? *$"
 )
 _CPU_CUT = re.compile(
-    r"CPU: (?P<cpu>\d+) (?:UID: (?P<uid>\d+) )?PID: (?P<pid>\d+) Comm: (?P<comm>.{1,32})"
+    r"CPU: (?P<cpu>[0-9]{1,6}) (?:UID: (?P<uid>[0-9]{1,10}) )?PID: (?P<pid>[0-9]{1,10}) Comm: (?P<comm>.{1,32})"
 )
 # The beginning of what follows the name, however little of it there is
 _STATE = re.compile(r" (?:Kdump: |Not taint|Tainted: )")
 # Before 3.9: "Pid: 1234, comm: insmod Tainted: G  O 2.6.32-504.el6.x86_64 #1 HP …"
 _PID = re.compile(
-    r"Pid: (?P<pid>\d+), comm: (?P<comm>.{0,24}?) "
+    r"Pid: (?P<pid>[0-9]{1,10}), comm: (?P<comm>.{0,24}?) "
     r"(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>[0-9]\S*)"
     r"(?: (?P<version>#\S*))?"
 )

@@ -76,7 +76,9 @@ def _row(
     access: Optional[str] = None,
     frames: bool = False,
 ) -> Header:
-    return Header(kind, role, literal, re.compile(regex), fatal, trap, machine, access, frames)
+    return Header(
+        kind, role, literal, re.compile(regex, re.ASCII), fatal, trap, machine, access, frames
+    )
 
 
 # fmt: off

@@ -25,7 +25,7 @@ class Panic:
 
 
 def _row(regex: str, kind: str, *ends: str) -> Panic:
-    return Panic(re.compile(regex), kind, ends)
+    return Panic(re.compile(regex, re.ASCII), kind, ends)
 
 
 # fmt: off

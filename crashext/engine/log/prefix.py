@@ -34,15 +34,15 @@ class Line(NamedTuple):
 
 
 _STAMP_CALLER = r"\[\s*(\d{1,10}\.\d{1,9})(?:\s*<[^>]{0,20}>)?\](?:\s?\[\s*([TC]\d{1,8})\])?"
-_PRINTK = re.compile(rf"\s*(?:<\d{{1,3}}>)?\s?{_STAMP_CALLER}[ ]?(.*)", re.S)
+_PRINTK = re.compile(rf"\s*(?:<\d{{1,3}}>)?\s?{_STAMP_CALLER}[ ]?(.*)", re.S | re.A)
 # printk prints six decimals; fewer digits in the middle of a line are something else.
-_INNER = re.compile(r".*\[([ \d]{4}\d{1,6}\.\d{6})\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S)
+_INNER = re.compile(r".*\[( {0,4}\d{1,10}\.\d{6})\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S | re.A)
 _CALLER = re.compile(r"\s?\[\s*([TC]\d{1,8})\]\s?")
 _LEVEL = re.compile(r"\s*<\d{1,3}>(?!>)")
 _QUOTE = re.compile(r"\s?(?:>[ >]?){1,8}")
 # release,level,sequence,microseconds,flags[,caller=T1][,…];text
 _KMSG = re.compile(
-    r"(?:[\w.+~-]{1,64},)?\d{1,4},\d{1,20},(\d{1,20}),[-c+*](?:,([^;]{0,80}))?;(.*)", re.S
+    r"(?:[\w.+~-]{1,64},)?\d{1,4},\d{1,20},(\d{1,20}),[-c+*](?:,([^;]{0,80}))?;(.*)", re.S | re.A
 )
 _FACILITY = re.compile(
     r"(?:kern|user|mail|daemon|auth|syslog|lpr|news)\s*:"
@@ -76,7 +76,7 @@ _RFC5424 = re.compile(
     r"(\S{1,255}) ([\w./-]{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]{0,255}\]) (.*)", re.S
 )
 _ANDROID = re.compile(
-    r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]]{1,24}?:\s*(\d{1,7})\] )"
+    r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]]{1,24}?:\s*(\d{1,7})\] )", re.A
 )
 # CSI sequences (colours of dmesg, cursor moves of a BIOS on a serial line) and terminal resets
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?=]{0,16}[A-Za-z]|[a-zA-Z])")

@@ -37,7 +37,7 @@ def _row(
     source: str = "",
     foreign: bool = False,
 ) -> Section:
-    return Section(re.compile(regex), stack, first_is_main, source, foreign)
+    return Section(re.compile(regex, re.ASCII), stack, first_is_main, source, foreign)
 
 
 _TASK = r"(?P<comm>.{0,24})/(?P<pid>\d{1,10})"

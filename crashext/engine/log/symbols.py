@@ -8,10 +8,15 @@ Besides the kernel's own forms, the two forms of a log that was symbolised befor
 from __future__ import annotations
 
 import re
-from re import Match
+from re import Match, Pattern
 from typing import Optional
 
 from crashext.engine.report import LogFrame, LogSymbol
+
+
+def _compile(regex: str) -> Pattern[str]:
+    return re.compile(regex, re.ASCII)  # a digit of another script is no digit of the kernel's
+
 
 # Rust's mangled names and LLVM's suffixes stay within \w and "."; "$" is from hand-written asm.
 _NAME = r"[A-Za-z_.$][\w.$]*"
@@ -31,26 +36,26 @@ _DECODED = (
 _ADDRESS = r"\[<\s*(?P<address>[0-9a-f]{8,16}|\(null\))>\]"
 
 # x86's RIP line up to 4.9 has the address twice.
-_ANY = re.compile(rf"\s*(?:{_ADDRESS}\s+){{0,2}}{_SYMBOL}")
-_ANY_DECODED = re.compile(rf"\s*{_DECODED}")
+_ANY = _compile(rf"\s*(?:{_ADDRESS}\s+){{0,2}}{_SYMBOL}")
+_ANY_DECODED = _compile(rf"\s*{_DECODED}")
 # " (P)" and alike at the end: arm64's source of a frame (stack_trace_print, since 6.13).
 _END = r"(?: \([A-Z]{1,4}\))?(?P<inline> \[inline\])?\s*$"
-_FRAME = re.compile(rf"\s*(?:{_ADDRESS}\s+)?(?P<unreliable>\? )?\s*{_SYMBOL}{_END}")
-_FRAME_DECODED = re.compile(rf"\s*(?P<unreliable>\? )?{_DECODED}{_END}")
-_FRAME_INLINE = re.compile(
+_FRAME = _compile(rf"\s*(?:{_ADDRESS}\s+)?(?P<unreliable>\? )?\s*{_SYMBOL}{_END}")
+_FRAME_DECODED = _compile(rf"\s*(?P<unreliable>\? )?{_DECODED}{_END}")
+_FRAME_INLINE = _compile(
     rf"\s*(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])\s*$"
 )
 # arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20".
 # powerpc: "[c00000003ffe3c50] [c0000000009d1b70] foo+0x90/0xc0 (unreliable)".
-_FRAME_ARM = re.compile(
+_FRAME_ARM = _compile(
     rf"\s*(?:\[<[0-9a-f]{{8}}>\] )?"
-    rf"\(?{_NAME}(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?(?: \[[\w-]+\])?\)? from "
+    rf"\(?{_NAME}(?:\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}})?(?: \[[\w-]+\])?\)? from "
     r"(?:\[<(?P<address>[0-9a-f]{8})>\] )?"
-    rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)(?: {_MODULE})?\)?\s*$"
+    rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})(?: {_MODULE})?\)?\s*$"
 )
-_FRAME_POWERPC = re.compile(
+_FRAME_POWERPC = _compile(
     r"\s*\[[0-9a-f]{8,16}\] \[(?P<address>[0-9a-f]{8,16})\] "
-    rf"(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]+)/0x(?P<size>[0-9a-f]+)"
+    rf"(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
     rf"(?: {_MODULE})?(?P<unreliable> \(unreliable\))?\s*$"
 )
 
