@@ -120,7 +120,11 @@ def open_dump(
         if type(error) is not Exception:
             raise
         raise CrashextError(f"{path}: {_one_line(error)}") from None
-    _require_kernel(prog, path, finder)
+    try:
+        _require_kernel(prog, path, finder)
+    except CrashextError as error:
+        notes = prog.cache.get("crashext.notes")
+        raise CrashextError(f"{notes[0]}; {error}" if notes else str(error)) from None
     return prog
 
 

@@ -363,5 +363,6 @@ def _access_pattern(expression: str) -> Optional[str]:
     pointer = re.fullmatch(r"\*\(?(\w+)(?: \+ \w+\))?|(\w+)\[[^\]]*\]", expression)
     if pointer is not None:
         name = pointer.group(1) or pointer.group(2)
-        return rf"\*\s*\(*\s*{name}\b|\b{name}\s*\["
+        # Not the * of a product, which follows a name, a number or a closing bracket.
+        return rf"(?<![\w)\]])(?<![\w)\]] )\*\s*\(*\s*{name}\b|\b{name}\s*\["
     return None
