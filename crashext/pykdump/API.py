@@ -110,6 +110,7 @@ from crashext.pykdump.structs import (
     tEnum,
     tPtr,
 )
+from crashext.pykdump.tasks import pid_to_task, task_to_pid
 from crashext.pykdump.typeinfo import (
     TYPE_CODE_SU,
     ArtStructInfo,
@@ -159,14 +160,12 @@ le16_to_cpu = crash.le16_to_cpu
 le32_to_cpu = crash.le32_to_cpu
 mem2long = crash.mem2long
 phys_to_page = crash.phys_to_page
-pid_to_task = crash.pid_to_task
 register_epython_prog = crash.register_epython_prog
 set_default_timeout = crash.set_default_timeout
 set_readmem_task = crash.set_readmem_task
 sLong = crash.sLong
 sym2addr = crash.sym2addr
 sym2alladdr = crash.sym2alladdr
-task_to_pid = crash.task_to_pid
 uvtop = crash.uvtop
 
 PTR_SIZE = pointersize = getSizeOf("void *")
