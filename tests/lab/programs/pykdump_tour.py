@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# ruff: noqa: F403, F405 (PyKdump programs import everything)
+# ruff: noqa: B018, E501, F403, F405 (PyKdump programs import everything)
 # mypy: ignore-errors
 """A PyKdump program that reads a bit of everything and prints it as JSON.
 
