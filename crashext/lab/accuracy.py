@@ -31,7 +31,7 @@ from crashext.lab.store import Dump, Store
 from crashext.lab.template import generate
 from crashext.lab.truth import menu_of
 
-KERNELS = ("5.10", "6.1", "6.12", NEWEST)
+KERNELS = ("6.1", "6.12", "5.10", NEWEST)
 #: The whole menu is run in the format of servers; these faults in the other formats as well.
 FORMAT_SAMPLE = ("null-write-unload", "struct-member-of-null", "use-after-free", "stack-overflow",
                  "null-work", "hung-task")  # fmt: skip
@@ -125,14 +125,14 @@ class Run:
         self._cache = cache
         self._module = module
         self._store = Store(cache)
-        self._kernels: dict[str, Kernel] = {}
+        self.kernels: dict[str, Kernel] = {}
         self._engine = doors.engine_digest()
         self.versions: dict[str, str] = {}
 
     def kernel(self, wanted: str) -> Kernel:
-        if wanted not in self._kernels:
-            self._kernels[wanted] = Kernels(self._cache).get(wanted)
-        return self._kernels[wanted]
+        if wanted not in self.kernels:
+            self.kernels[wanted] = Kernels(self._cache).get(wanted)
+        return self.kernels[wanted]
 
     def dump(self, question: Question) -> Dump:
         return self._store.get(
@@ -216,6 +216,7 @@ def versions(run: Run) -> dict[str, str]:
     }.items():
         result = subprocess.run(words, capture_output=True, text=True, check=False)
         lines[name] = result.stdout.splitlines()[0] if result.stdout else "?"
+    lines.update({f"Linux {wanted}": kernel.release for wanted, kernel in run.kernels.items()})
     return {**lines, **run.versions}
 
 
@@ -240,21 +241,23 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         run = Run(cache, module)
         questions = selected(matrix(faults), options.only)
         before = Table.read(docs / "accuracy.json")
-        now = Table({}, {}, "")
+    except CrashextError as error:
+        print(f"accuracy: {error}", file=sys.stderr)
+        return 2
+    now = Table({}, {}, "")
+    status = 0
+    try:
         for answer in answers(run, questions, options.jobs):
             now.answers[answer.key] = answer
     except CrashextError as error:
         print(f"accuracy: {error}", file=sys.stderr)
-        return 2
+        status = 2
     except KeyboardInterrupt:
         print("accuracy: interrupted; the next run goes on from here", file=sys.stderr)
-        return 130
+        status = 130
     worse = before.regressions(now)
     table = before.updated(now, {question.key for question in matrix(faults)})
     table.versions = {**before.versions, **versions(run)}
-    table.versions.update(
-        {f"Linux {k}": run.kernel(k).release for k in {q.kernel for q in questions}}
-    )
     table.date = datetime.date.today().isoformat()
     docs.mkdir(parents=True, exist_ok=True)
     table.write(docs / "accuracy.json")
@@ -263,7 +266,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(line)
     for line in worse:
         print(f"accuracy: was right, is wrong: {line}", file=sys.stderr)
-    return 1 if worse else 0
+    return status or int(bool(worse))
 
 
 if __name__ == "__main__":

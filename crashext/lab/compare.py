@@ -20,6 +20,10 @@ UNKNOWABLE: dict[str, tuple[frozenset[str], str]] = {
         frozenset({"function", "line", "variable", "member"}),
         "the module's memory is gone: only the last unloaded module tells",
     ),
+    "stack-overflow": (
+        frozenset({"line"}),
+        "whichever push comes first runs off the stack, on any line of the function",
+    ),
     "stack-smash": (
         frozenset({"line"}),
         "found when the function returns: which line overran the array is gone",

@@ -53,6 +53,7 @@ class Request:
     dump: str = "elf"
     boot: tuple[str, ...] = ()
     memory: int = 256
+    built: Optional[Path] = None  # the module as build() left it; None: build it in ``out``
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
     with no_space_named(out):
         out.mkdir(parents=True, exist_ok=True)
         (out / RECORD).unlink(missing_ok=True)
-        modules = build(request.module, kernel, out / "src")
+        modules = _modules(request, kernel, out / "src")
         name = _module_to_load(modules)
         for module in modules:
             shutil.copy(module, out / module.name)
@@ -187,6 +188,13 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
         out, out / "vmcore", out / "vmcore-dmesg.txt", out / "vmlinux", out / f"{name}.ko",
         out / "truth.json",
     )  # fmt: skip
+
+
+def _modules(request: Request, kernel: Kernel, source: Path) -> list[Path]:
+    if request.built is None:
+        return build(request.module, kernel, source)
+    _link(source, request.built)
+    return sorted(source.glob("*.ko"))
 
 
 def _module_to_load(modules: Sequence[Path]) -> str:

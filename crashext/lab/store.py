@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from crashext.lab.build import build
 from crashext.lab.cache import Cache, no_space_named
 from crashext.lab.kernels import Kernel
 from crashext.lab.run import RECORD, Request, guest_file, run
 from crashext.lab.truth import Truth
 
 #: Raised when what the lab puts into an output directory changes.
-_GENERATION = 3
+_GENERATION = 4
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,27 @@ def _sources(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def key(module: Path, kernel: Kernel, request: Request) -> str:
-    """A digest of all that a crash depends on: the sources, the kernel, the guest's programs."""
-    digest = hashlib.sha256()
+def label(module: Path) -> str:
+    """A module's directory in a file name: two of the same name stay apart."""
+    place = hashlib.sha256(str(module.resolve()).encode()).hexdigest()[:6]
+    return f"{module.name}-{place}"
+
+
+def build_key(module: Path, kernel: Kernel) -> str:
+    """A digest of a module's sources and the kernel it is built for."""
+    digest = hashlib.sha256(f"{kernel.release}\0{kernel.version}\0{kernel.arch}".encode())
     for path in _sources(module):
         digest.update(f"{path.relative_to(module)}\0".encode())
         digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def key(module: Path, kernel: Kernel, request: Request) -> str:
+    """A digest of all that a crash depends on: the sources, the kernel, the guest's programs."""
+    digest = hashlib.sha256(build_key(module, kernel).encode())
     for name in ("init", "capture"):
         digest.update(guest_file(name))
-    parts = (kernel.release, kernel.version, kernel.arch, request.fault, request.dump,
-             " ".join(request.boot), request.memory, _GENERATION)  # fmt: skip
+    parts = (request.fault, request.dump, " ".join(request.boot), request.memory, _GENERATION)
     digest.update(json.dumps(parts).encode())
     return digest.hexdigest()[:16]
 
@@ -66,7 +78,7 @@ def load(out: Path) -> Dump:
     truth = Truth(**json.loads((out / "truth.json").read_text()))
     name = record["module"]
     return Dump(out, out / "vmcore", out / "vmcore-dmesg.txt", out / "vmlinux",
-                out / f"{name}.ko", out / "src", truth)  # fmt: skip
+                out / f"{name}.ko", (out / "src").resolve(), truth)  # fmt: skip
 
 
 class Store:
@@ -83,7 +95,7 @@ class Store:
 
         Raises CrashextError as :func:`crashext.lab.run.run` does.
         """
-        name = f"{kernel.release}-{fault}-{dump}"
+        name = f"{label(module)}-{kernel.release}-{fault}-{dump}"
         directory = self._cache.path("dumps")
         with self._cache.lock(f"dump-{name}"), no_space_named(directory):
             wanted = key(module, kernel, Request(module, fault, directory, dump, boot))
@@ -95,5 +107,21 @@ class Store:
             directory.mkdir(parents=True, exist_ok=True)
             for old in directory.glob(f"{name}-{'?' * len(wanted)}"):
                 shutil.rmtree(old)  # of another build, or not whole
-            run(Request(module, fault, out, dump, boot), kernel, self._cache)
+            request = Request(module, fault, out, dump, boot, built=self._build(module, kernel))
+            run(request, kernel, self._cache)
             return load(out)
+
+    def _build(self, module: Path, kernel: Kernel) -> Path:
+        """The module built for a kernel: once for all its faults, in the place it stays."""
+        name = f"{label(module)}-{kernel.release}"
+        directory = self._cache.path("builds")
+        built = directory / f"{name}-{build_key(module, kernel)}"
+        done = built / ".done"
+        with self._cache.lock(f"build-{name}"):
+            if not done.exists():
+                directory.mkdir(parents=True, exist_ok=True)
+                for old in directory.glob(f"{name}-{'?' * 16}"):
+                    shutil.rmtree(old)
+                build(module, kernel, built)
+                done.touch()
+        return built
