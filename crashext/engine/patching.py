@@ -253,7 +253,7 @@ def retpoline_sites(table: Table, code: Code) -> Iterator[Site]:
             register: Optional[int] = register,
         ) -> Optional[str]:
             rest = found
-            if original[0] == 0x0F and rest[0] == original[1] ^ 0x11 and rest[1] == len(rest) - 2:
+            if original[0] == 0x0F and rest[0] == original[1] ^ 0xF1 and rest[1] == len(rest) - 2:
                 rest = rest[2:]
             if rest[:1] == b"\x2e":
                 rest = rest[1:]
