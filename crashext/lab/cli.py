@@ -89,6 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     fetch_tool.add_argument("name", choices=("crash", "makedumpfile"))
     fetch_tool.add_argument("--suite", choices=SUITES, help="default: the one with the newest")
+    fetch_tool.add_argument("--refresh", action="store_true", help="fetch it anew")
     fetch_tool.add_argument("--json", action="store_true",
                             help="path, version, and where crash's defs.h is")  # fmt: skip
     fetch_tool.set_defaults(lab_function=_tool)
@@ -128,7 +129,7 @@ def _test(options: argparse.Namespace) -> int:
     cache = Cache()
     qemu.platform(options.arch)
     kernel = Kernels(cache).get(options.kernel, options.arch)
-    return trial.main(options.module, kernel, options.make)
+    return trial.main([options.module], kernel, options.make)
 
 
 def _faults(options: argparse.Namespace) -> int:
@@ -180,7 +181,7 @@ def _remove_kernels(options: argparse.Namespace) -> int:
 def _tool(options: argparse.Namespace) -> int:
     cache = Cache()
     suite = options.suite or tools.newest_suite(options.name, cache)
-    tool = tools.get(options.name, suite, cache)
+    tool = tools.get(options.name, suite, cache, refresh=options.refresh)
     if options.json:
         fields: dict[str, Any] = {
             "name": tool.name, "version": tool.version, "suite": suite, "path": str(tool.path),

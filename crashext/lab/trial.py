@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Loads and unloads a module in a guest and runs its KUnit suites there: ``crashext lab test``.
+"""Loads and unloads modules in a guest and runs their KUnit suites there: ``crashext lab test``.
 
 Modules whose name ends in ``_test`` are suites: their result is what they print in KTAP
 (Documentation/dev-tools/ktap.rst). Every other module is loaded and unloaded, and must leave the
@@ -99,16 +99,23 @@ def read(console: str) -> Trial:
 
 
 def run_trial(
-    module: Path, kernel: Kernel, words: Sequence[str] = (), cache: Optional[Cache] = None
+    directories: Sequence[Path],
+    kernel: Kernel,
+    words: Sequence[str] = (),
+    cache: Optional[Cache] = None,
 ) -> Trial:
-    """Builds the module (``words`` go to make), boots, loads and unloads everything it builds.
+    """Builds modules (``words`` go to make), boots, loads and unloads everything that was built.
 
-    Raises CrashextError when the module does not build or the guest does not run.
+    Raises CrashextError when a module does not build or the guest does not run.
     """
     cache = Cache() if cache is None else cache
     qemu.platform(kernel.arch)
     with tempfile.TemporaryDirectory(prefix="crashext-") as scratch:
-        modules = build(module, kernel, Path(scratch) / "src", words)
+        modules = [
+            file
+            for number, directory in enumerate(directories)
+            for file in build(directory, kernel, Path(scratch) / str(number), words)
+        ]
         names = [file.stem for file in modules]
         tree: dict[str, Entry] = guest_tree(kernel, modules, [], script(names), {}, cache)
         initrd = Path(scratch) / "initrd"
@@ -132,12 +139,12 @@ def report(trial: Trial) -> str:
     return "\n".join(lines)
 
 
-def main(module: Path, kernel: Kernel, words: Sequence[str]) -> int:
+def main(directories: Sequence[Path], kernel: Kernel, words: Sequence[str]) -> int:
     """``crashext lab test``: prints the report; 0 when everything passed."""
     for word in words:
         if "=" not in word:
             raise CrashextError(f"--make {word}: give VARIABLE=VALUE")
-    trial = run_trial(module, kernel, words)
+    trial = run_trial(directories, kernel, words)
     print(report(trial))
     if not trial.passed:
         print("crashext lab: the module did not pass", file=sys.stderr)
