@@ -7,7 +7,7 @@ import argparse
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Optional
 
 from crashext.commands.base import Command, Context
 from crashext.commands.options import (
@@ -97,8 +97,7 @@ def gather(
     judge = functools.partial(
         mods.suspects,
         **mods.crash_facts(explanation, crash),
-        load_times=_load_times(target, known, crash),
-        sections=_sections(deep),
+        **mods.target_facts(target, known, crash),
     )
     judged = judge(known)
     chosen = _expand(names or [], judged, explanation, report)
@@ -143,33 +142,6 @@ def _known(
     joined, notes = mods.join(logged, remembered)
     report.notes += notes
     return joined
-
-
-def _load_times(
-    target: Target, known: Sequence[Module], crash: Optional[Report]
-) -> dict[str, mods.LoadTime]:
-    try:
-        log = target.log()
-    except Unknown:  # read as a stream: the modules' own lines are gone, and nothing is claimed
-        return {}
-    until = crash.time if crash is not None else None
-    return mods.load_times(log, (module.name for module in known), until)
-
-
-def _sections(
-    deep: Optional[DeepModules],
-) -> Optional[Callable[[str], Sequence[mods.ModuleSection]]]:
-    if deep is None:
-        return None
-
-    @functools.cache
-    def sections(name: str) -> Sequence[mods.ModuleSection]:
-        try:
-            return deep.module_sections(name)
-        except Unknown:  # the place is then named by its region; `mods NAME` tells the reason
-            return ()
-
-    return sections
 
 
 def _expand(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from typing import TYPE_CHECKING, Callable, Optional, TypedDict
 
 from crashext.engine.model import Explanation, Module, ModuleRegion, StackFrame, hexadecimal
 from crashext.engine.report import LogModule, Report
+from crashext.errors import Unknown
+
+if TYPE_CHECKING:
+    from crashext.targets.base import Target
 
 if TYPE_CHECKING:
     from crashext.engine.integrity import Integrity
@@ -561,6 +566,39 @@ def crash_facts(explanation: Explanation, report: Optional[Report]) -> CrashFact
         "registers": {name: reg.value for name, reg in (explanation.registers or {}).items()},
         "crash_time": report.time if report is not None else None,
     }
+
+
+class TargetFacts(TypedDict):
+    """The arguments of :func:`suspects` that a target is asked for."""
+
+    load_times: Mapping[str, LoadTime]
+    sections: Optional[Callable[[str], Sequence[ModuleSection]]]
+
+
+def target_facts(
+    target: Target, modules: Sequence[Module], report: Optional[Report]
+) -> TargetFacts:
+    """When modules were loaded (from the log) and where their sections are (from memory).
+
+    What the target cannot tell is left out: reasons that need it are then not given.
+    """
+    try:
+        names = [module.name for module in modules]
+        times = load_times(target.log(), names, report.time if report is not None else None)
+    except Unknown:  # a log that was read as a stream is not kept
+        times = {}
+    ask = getattr(target, "module_sections", None)  # targets.base.DeepModules
+    if ask is None:
+        return {"load_times": times, "sections": None}
+
+    @functools.cache
+    def sections(name: str) -> Sequence[ModuleSection]:
+        try:
+            return tuple(ask(name))
+        except Unknown:  # the place is then named by its region
+            return ()
+
+    return {"load_times": times, "sections": sections}
 
 
 @dataclass

@@ -75,7 +75,9 @@ def modules(case: Case) -> None:
         found = module_engine.from_log(report.modules)
     if found is not None:
         explanation.modules = module_engine.suspects(
-            found, **module_engine.crash_facts(explanation, report)
+            found,
+            **module_engine.crash_facts(explanation, report),
+            **module_engine.target_facts(case.target, found, report),
         )
     last_unloaded(case)
 
