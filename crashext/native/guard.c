@@ -351,6 +351,9 @@ enum outcome guard_captured(crash_call call, void *arg, struct text *out)
 	fp = file;
 	silence(&saved, file, path);
 	outcome = call_gdb(call, arg);
+	/* Ctrl-C during this one ends the call all the same. */
+	if (call_gdb(fail_in_gdb, NULL) == CALL_INTERRUPTED)
+		outcome = CALL_INTERRUPTED;
 #ifdef HAVE_ERROR_PATH
 	if (pc->error_path == path) {
 		free(path);
@@ -373,7 +376,6 @@ enum outcome guard_captured(crash_call call, void *arg, struct text *out)
 	read_back(file, out);
 	if (strstr(out->data ? out->data : "", "<segmentation violation"))
 		outcome = outcome == CALL_INTERRUPTED ? CALL_SIGSEGV : outcome;
-	guard_quiet(fail_in_gdb, NULL);
 	fclose(file);
 	return outcome;
 }

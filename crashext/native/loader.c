@@ -105,8 +105,8 @@ static int acceptable(void)
 		fprintf(fp,
 			"crashext.so: built for crash %s, this is crash %s: build it for this one "
 			"with "
-			"\"crashext build --crash %s\"\n",
-			CRASHEXT_CRASH_VERSION, build_version, pc->program_path);
+			"\"crashext build --crash %s --crash-version %s\"\n",
+			CRASHEXT_CRASH_VERSION, build_version, pc->program_path, build_version);
 		return FALSE;
 	}
 	other = owner_of("epython");

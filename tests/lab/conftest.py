@@ -61,3 +61,13 @@ def dump(
         return store.get(module, fault, wanted_kernel(kernel, arch), dump, boot)
 
     return get
+
+
+@pytest.fixture(scope="session")
+def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """crashext.so, built from the sources as they are, for the installed crash."""
+    from crashext import build
+
+    output = tmp_path_factory.mktemp("extension") / "crashext.so"
+    assert build.main(["--strict", "-o", str(output)]) == 0
+    return output

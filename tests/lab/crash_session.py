@@ -14,11 +14,11 @@ import termios
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Optional
+from typing import NoReturn, Optional
 
 PROMPT = "crash> "
 #: A dump opens in seconds; under load on a small machine in a minute. Only a hang takes longer.
-PATIENCE = 180.0
+PATIENCE = 100.0
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
@@ -79,7 +79,7 @@ class CrashSession:
         end = time.monotonic() + PATIENCE
         while text not in self._seen:
             if not self._receive(max(0.0, end - time.monotonic())):
-                raise SessionEnded(f"no {text!r} within {PATIENCE:g} s, but {self._seen[-2000:]!r}")
+                self._give_up(text)
         before, _, self._seen = self._seen.partition(text)
         return before
 
@@ -97,9 +97,15 @@ class CrashSession:
             if not self._receive(0.5 if at_end else max(0.0, end - time.monotonic())):
                 if at_end:
                     break
-                raise SessionEnded(f"no prompt within {PATIENCE:g} s, but {self._seen[-2000:]!r}")
+                self._give_up("prompt")
         before, self._seen = self._seen[: -len(PROMPT)], ""
         return before
+
+    def _give_up(self, wanted: str) -> NoReturn:
+        """Ends a session that hangs, so that the next test begins with another."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._reap()
+        raise SessionEnded(f"no {wanted!r} within {PATIENCE:g} s, but {self._seen[-2000:]!r}")
 
     def _receive(self, patience: float) -> bool:
         """Takes what crash has written; False when there was nothing for ``patience`` seconds."""
