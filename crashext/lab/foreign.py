@@ -136,11 +136,21 @@ class Sysroot:
         return script
 
 
-def fetch(archive: Archive, cache: Cache, names: Sequence[str], label: str) -> Sysroot:
-    """Fetches and unpacks packages with the libraries they need; once for each ``label``."""
-    entry = cache.path("roots", f"{label}-{archive.suite}-{archive.arch}")
+def entry_of(cache: Cache, label: str, suite: str, arch: str) -> Path:
+    """Where :func:`fetch` keeps the packages that ``label`` stands for."""
+    return cache.path("roots", f"{label}-{suite}-{arch}")
+
+
+def fetch(
+    archive: Archive, cache: Cache, names: Sequence[str], label: str, refresh: bool = False
+) -> Sysroot:
+    """Fetches and unpacks packages with the libraries they need; once for each ``label``.
+
+    ``refresh`` does so although they are there.
+    """
+    entry = entry_of(cache, label, archive.suite, archive.arch)
     with cache.lock(f"root-{entry.name}"):
-        if damage(entry) is None:
+        if damage(entry) is None and not refresh:
             return Sysroot(entry)
         packages = closure(archive, names)
         downloads = cache.path("downloads", entry.name)

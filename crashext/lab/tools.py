@@ -8,8 +8,10 @@ status 0. So the lab filters with the newest one of the archive.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,11 @@ from typing import Optional
 from crashext.errors import CrashextError
 from crashext.lab import foreign
 from crashext.lab.archive import SUITES, Archive, NotThere, newer, unpack
-from crashext.lab.cache import Cache
+from crashext.lab.cache import Cache, damage
 from crashext.lab.initramfs import Copy, Tree
 
+#: Seconds after which the newest version of a tool is looked for again.
+_NEWEST_AGE = 7 * 24 * 3600
 #: Where Debian keeps programs that a person's PATH may lack.
 _ADMIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
@@ -48,21 +52,24 @@ class Tool:
         return self.root / "usr" / "include" / "crash"
 
 
-def get(name: str, suite: str, cache: Cache, arch: str = "amd64") -> Tool:
+def get(name: str, suite: str, cache: Cache, arch: str = "amd64", refresh: bool = False) -> Tool:
     """A program of a suite, unpacked beside the system: ``crash``, ``makedumpfile``, …
 
+    What is in the cache is used as it is, without network; ``refresh`` looks for a newer version.
     Raises CrashextError without network or where the suite does not have it.
     """
+    script = cache.path("bin", f"{name}-{suite}")
+    record = cache.path("bin", f"{name}-{suite}.json")
+    entry = foreign.entry_of(cache, name, suite, arch)
+    if not refresh and script.is_file() and record.is_file() and damage(entry) is None:
+        return Tool(name, json.loads(record.read_text())["version"], script, entry)
     archive = Archive(suite, arch, cache)
     package = archive.find(name)
     if package is None:
         raise CrashextError(f"Debian {suite} has no {name}: it is in {_suites_with(name, cache)}")
-    root = foreign.fetch(archive, cache, [name], name)
-    program = root.root / "usr" / "bin" / name
-    if not program.is_file():
-        raise CrashextError(f"Debian's {name} {package.version} has no /usr/bin/{name}")
-    script = cache.path("bin", f"{name}-{suite}")
-    root.launcher(program, script)
+    root = foreign.fetch(archive, cache, [name], name, refresh)
+    root.launcher(root.find(f"usr/bin/{name}"), script)
+    record.write_text(json.dumps({"version": package.version}) + "\n")
     return Tool(name, package.version, script, root.root)
 
 
@@ -72,24 +79,31 @@ def _suites_with(name: str, cache: Cache) -> str:
 
 
 def newest_suite(name: str, cache: Cache, arch: str = "amd64") -> str:
-    """The suite with the latest version of a package. A suite that cannot be read is passed over.
+    """The suite with the latest version of a package, looked up again after a week.
 
-    Raises CrashextError when none can be read, or none has it.
+    Raises CrashextError where no suite has it, or without network at the first time.
     """
+    record = cache.path("bin", f"{name}-newest-{arch}.json")
+    try:
+        known = str(json.loads(record.read_text())["suite"])
+        if time.time() - record.stat().st_mtime < _NEWEST_AGE:
+            return known
+    except FileNotFoundError:
+        known = ""
     best: Optional[tuple[str, str]] = None
-    unread: Optional[CrashextError] = None
-    for suite in SUITES:
-        try:
+    try:
+        for suite in SUITES:
             package = Archive(suite, arch, cache).find(name)
-        except NotThere:
-            raise
-        except CrashextError as error:
-            unread = error
-            continue
-        if package and (best is None or newer(package.version, best[1])):
-            best = (suite, package.version)
+            if package and (best is None or newer(package.version, best[1])):
+                best = (suite, package.version)
+    except CrashextError:
+        if known:
+            return known
+        raise
     if best is None:
-        raise unread or NotThere(f"no Debian suite has {name}")
+        raise NotThere(f"no Debian suite has {name}")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps({"suite": best[0]}) + "\n")
     return best[0]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -147,7 +148,9 @@ def test_interrupted_run_leaves_no_guest_and_no_result(
     out = tmp_path / "out"
     words = [sys.executable, "-m", "crashext", "lab", "run", str(template_module),
              "--kernel", kernel().release, "--fault", "soft-lockup", "-o", str(out)]  # fmt: skip
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+    # A shell's background job, such as a CI's, ignores SIGINT, and so would its children.
+    default = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=default) as process:
         console = out / "console.log"
         while not (console.exists() and "Linux version" in console.read_text(errors="replace")):
             assert process.poll() is None
