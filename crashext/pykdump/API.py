@@ -244,15 +244,15 @@ _nsproxy: Any = None
 
 def get_nsproxy() -> Any:
     """The namespaces that network programs look at: init's, or those of --usens PID."""
-    if _nsproxy is None:
-        set_nsproxy(None)
+    if _nsproxy is None and symbol_exists("init_nsproxy"):
+        return readSymbol("init_nsproxy")
     return _nsproxy
 
 
 def set_nsproxy(pid: Optional[int] = None) -> None:
     global _nsproxy
     if pid is None:
-        _nsproxy = readSymbol("init_nsproxy") if symbol_exists("init_nsproxy") else None
+        _nsproxy = None
         return
     address = pid_to_task(pid)
     if not address:

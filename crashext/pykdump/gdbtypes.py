@@ -232,6 +232,22 @@ class GdbTypes:
             raise LookupError(f"no enumerator {name}")
         return int(match[1])
 
+    def knows(self, name: str) -> bool:
+        """Whether the layout of that type was read already."""
+        return " ".join(name.split()) in self._by_name
+
+    def member_number(self, expression: str, name: str, path: str) -> int:
+        """gdb's value of ``expression`` over ``((NAME *)0)->PATH``; -1 when there is none.
+
+        One member costs a tenth of a second, the whole of struct task_struct several: gdb
+        resolves every type in it.
+        """
+        if not re.fullmatch(r"[\w.]+", path) or not re.fullmatch(r"[\w ]+", name):
+            return -1
+        output = self._run(f"print/d {expression}((({name} *)0)->{path})") or ""
+        match = re.search(r"= (\d+)\s*$", output)
+        return int(match[1]) if match else -1
+
     def _find(self, name: str) -> CType:
         if re.search(r"[*\[]", name):
             return self._of_declarator(parse_declaration(name, named=False))

@@ -8,6 +8,7 @@ from typing import Any, Optional
 from crashext.pykdump.cmodule import crash
 from crashext.pykdump.containers import memoize_typeinfo, purge_typeinfo
 from crashext.pykdump.ctype import Lazy
+from crashext.pykdump.gdbtypes import GdbTypes
 from crashext.pykdump.structs import StructResult, readSU
 from crashext.pykdump.typeinfo import (
     TYPE_CODE_SU,
@@ -35,6 +36,8 @@ def getStructInfo(stype: str) -> SUInfo:
 @memoize_typeinfo
 def struct_size(sname: str) -> int:
     """Bytes of a type by name, -1 when there is no such type."""
+    if sname.startswith(("struct ", "union ")) and _quick_source(sname) is not None:
+        return int(crash.struct_size(sname))
     try:
         return find_type(sname).size
     except TypeError:
@@ -53,9 +56,22 @@ def struct_exists(sname: str) -> bool:
     return bool(struct_size(sname) != -1)
 
 
+def _quick_source(sname: str) -> Optional[GdbTypes]:
+    """gdb, when it is the source of types and has not yet told the whole layout of a struct."""
+    source = types()
+    if not isinstance(source, GdbTypes) or source.knows(sname):
+        return None
+    return source if hasattr(crash, "member_offset") else None
+
+
 @memoize_typeinfo
 def member_size(sname: str, fname: str) -> int:
     """Bytes of a member, arrays whole; -1 when there is no such struct or member."""
+    quick = _quick_source(sname)
+    if quick is not None:
+        if crash.member_offset(sname, fname) >= 0:
+            return int(crash.member_size(sname, fname))
+        return quick.member_number("sizeof", sname, fname)
     try:
         info = getStructInfo(sname).get(fname)
     except TypeError:
@@ -69,6 +85,10 @@ def member_offset(sname: str, fname: str) -> int:
 
     A path goes through embedded structs only: behind a pointer there is no offset.
     """
+    quick = _quick_source(sname)
+    if quick is not None:
+        found = int(crash.member_offset(sname, fname)) if "." not in fname else -1
+        return found if found >= 0 else quick.member_number("&", sname, fname)
     try:
         info: Optional[SUInfo] = getStructInfo(sname)
     except TypeError:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Optional
 
@@ -48,17 +49,15 @@ class PykdumpMemory:
             return {}
 
     def _find_member(self, type_name: str, path: str) -> Optional[Member]:
-        offset = 0
-        size = 0
-        try:
-            for word in path.split("."):
-                info = names.getStructInfo(type_name)[word]
-                offset += info.offset
-                size = info.ti.size * info.ti.elements
-                type_name = info.ti.stype
-        except names.NO_ANSWER:
+        offset = int(names.member_offset(type_name, path))
+        if offset < 0:
             return None
-        return Member(offset, size)
+        if "." not in path:
+            return Member(offset, max(int(names.member_size(type_name, path)), 0))
+        # PyKdump's member_size() knows no paths.
+        printed = names.exec_gdb_command(f"print sizeof((({type_name} *)0)->{path})")
+        match = re.search(r"= (\d+)\s*$", printed or "")
+        return Member(offset, int(match[1])) if match else None
 
     def unsigned(self, address: int, size: int) -> int:
         """A little-endian integer. Raises Unknown."""
