@@ -163,11 +163,16 @@ def bucket(
         name = normalise(frame.function)
         if culprit is not None and begin is None and name == culprit:
             begin = len(names)
-        if frame.inlined or (functions.category(name) is not None and name != culprit):
+        category = functions.category(name)
+        if names and category is not None and category.key == "entry":
+            break  # what an interrupt or exception came into is chance
+        if frame.inlined or (category is not None and name != culprit):
             continue
         label = name + (f" [{frame.module}]" if frame.module else "")
         if label not in names:
             names.append(label)
+    if culprit is not None and begin is None:
+        names = [culprit]  # not a trusted frame: its callers are not either
     text = " | ".join([kind, *names[begin or 0 :][:BUCKET_FRAMES]])
     return hashlib.sha256(text.encode()).hexdigest()[:16], text
 

@@ -96,6 +96,16 @@ def test_inlined_functions_do_not_count_so_that_log_and_dump_agree() -> None:
     assert bucket("bug", dump, culprit="reset") == bucket("bug", frames("a", "b"), culprit="a")
 
 
+def test_what_an_interrupt_came_into_does_not_count() -> None:
+    stack = [*frames("timer_fn"), StackFrame("call_timer_fn"), StackFrame("asm_sysvec_x")]
+    assert bucket("bug", [*stack, *frames("interrupted")])[1] == "bug | timer_fn [hello]"
+
+
+def test_a_culprit_that_is_no_trusted_frame_stands_alone() -> None:
+    stack = [*frames("data"), StackFrame("caller", reliable=False)]
+    assert bucket("nx-exec", stack, culprit="caller")[1] == "nx-exec | caller"
+
+
 def test_untrusted_frames_do_not_count() -> None:
     stack = [StackFrame("stale", reliable=False), *frames("a")]
     assert bucket("bug", stack)[1] == "bug | a [hello]"
