@@ -40,11 +40,11 @@ FORMAT_KERNELS = ("6.1", "6.12")
 CRASH = "sid"
 OLDER_CRASHES = {"5.10": ("bookworm", "trixie"), "6.1": ("bookworm", "trixie"),
                  "6.12": ("trixie",)}  # fmt: skip
+_LOG, _DRGN = "log", "drgn"
 #: Faults that the lab cannot show, and why.
 NOT_SHOWN = {
     "hard-lockup": "the detector needs a performance counter, which QEMU's TCG does not have"
 }
-_LOG, _DRGN = "log", "drgn"
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,10 @@ class Question:
     @property
     def key(self) -> str:
         return "|".join((self.kernel, self.dump, self.fault, self.door))
+
+    @property
+    def by_crash(self) -> bool:
+        return self.door not in (_LOG, _DRGN)
 
 
 def matrix(faults: Sequence[str]) -> list[Question]:
@@ -182,9 +186,11 @@ class Run:
 
 def answers(run: Run, questions: Sequence[Question], workers: int) -> Iterator[Answer]:
     """Asks ``workers`` dumps at a time; says how far it is on stderr."""
-    groups: dict[tuple[str, str, str], list[Question]] = {}
-    for question in questions:
-        groups.setdefault((question.kernel, question.dump, question.fault), []).append(question)
+    # The slow door last: an interrupted run has then something to say about every fault.
+    groups: dict[tuple[bool, str, str, str], list[Question]] = {}
+    for question in sorted(questions, key=lambda question: question.by_crash):
+        place = (question.by_crash, question.kernel, question.dump, question.fault)
+        groups.setdefault(place, []).append(question)
     for kernel in dict.fromkeys(question.kernel for question in questions):
         run.kernel(kernel)  # fetched one after the other, before the workers start
     done = 0
