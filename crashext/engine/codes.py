@@ -89,12 +89,15 @@ def _trap_with_code(text: str) -> list[Reading]:
     trap = traps.trap_by_mnemonic(match.group(1)) if match else None
     if match is None or trap is None:
         return []
-    code = int(match.group(2), 16)
+    number = int(match.group(2), 16)
+    if not trap.has_error_code:
+        return [_trap(trap)]
     if trap.mnemonic == "#PF":
-        return [_page_fault(code), _trap(trap)]
-    if trap.mnemonic in ("#GP", "#SS", "#NP", "#TS"):
-        return [_selector(code), _trap(trap)]
-    return [_trap(trap)]
+        return [_page_fault(number)]
+    code = traps.explain_trap_error(trap.mnemonic, number)
+    title = f"{trap.mnemonic} ({trap.name}) with error code 0x{number:04x}"
+    lines = [code.meaning, *_bit_lines(code), trap.meaning]
+    return [Reading("selector", title, lines, number, code)]
 
 
 def _number(text: str) -> Optional[int]:

@@ -146,16 +146,21 @@ def _reading(
     number = errno.from_pointer(pointer) if pointer is not None else None
     if number is not None and errno.by_number(number) is not None:
         return "an error pointer (ERR_PTR) was used as if it were valid"
-    if address is not None and address < MMAP_MIN_ADDR:
+    if address is None:
+        return (
+            "nothing is mapped at the address: a NULL pointer when it is small, else memory that "
+            "was freed, a wild pointer, or one of user space"
+        )
+    if address < MMAP_MIN_ADDR:
         return "NULL pointer" + ("" if address == 0 else f" plus 0x{address:x}")
-    if address is not None and _is_user_for_certain(address):
+    if _is_user_for_certain(address):
         return (
             "an address of user space that has no page: a user pointer used without copy_from_user/"
             "copy_to_user, or a garbage pointer"
         )
-    if address is not None and errno.from_pointer(address) is not None:
+    if errno.from_pointer(address) is not None:
         return "NULL minus an offset (container_of), or an error pointer"
-    if address is not None and address > USER_END_5_LEVEL:
+    if address > USER_END_5_LEVEL:
         return (
             "a kernel address where nothing is mapped: memory that was freed (vmalloc, a module), "
             "an index out of bounds, or a garbage pointer"

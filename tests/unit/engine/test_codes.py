@@ -24,8 +24,10 @@ from crashext.errors import UsageError
         ("gp", ["trap"]),
         ("page fault", ["trap"]),
         ("general protection fault", ["trap"]),
-        ("#GP 0x18", ["selector", "trap"]),
-        ("#PF 2", ["page-fault", "trap"]),
+        ("#GP 0x18", ["selector"]),
+        ("#DF 0", ["selector"]),
+        ("#UD 0", ["trap"]),
+        ("#PF 2", ["page-fault"]),
         ("P O E", ["taint"]),
         ("POE", ["taint"]),
         ("Tainted: G           OE", ["taint"]),
@@ -69,7 +71,8 @@ def test_one_reading_on_request(words: str, kind: str, title: str) -> None:
 def test_a_page_fault_code_in_lines() -> None:
     (reading,) = explain_code("0x0002")
     assert reading.lines == [
-        "page not present · write · kernel mode",
+        "page not present · write · kernel mode: nothing is mapped at the address: a NULL pointer "
+        "when it is small, else memory that was freed, a wild pointer, or one of user space",
         "bit  0  PROT   0  no page was mapped there",
         "bit  1  WRITE  1  a write",
         "bit  2  USER   0  in kernel mode",
