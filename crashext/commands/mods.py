@@ -54,7 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="compare the code of every module shown with its .ko (unasked: of the suspects)",
+        help="compare the code of all modules shown with their .ko files, and of the kernel with "
+        "vmlinux (unasked: of the suspects, and the function at RIP); takes some seconds",
     )
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="tell everything about these modules"
@@ -104,7 +105,7 @@ def gather(
     if deep is not None:
         closer = _closer_look(judged, chosen, check_all, only or [])
         _check(deep, closer, report)
-        _check_kernel_text(deep, explanation, report)
+        _check_kernel_text(deep, explanation, report, check_all and not chosen)
         judged = judge(_with_findings(deep, known, report))
     report.summary = mods.summarize(judged)
     _gone(target, deep, judged, explanation, report)
@@ -200,14 +201,15 @@ def _with_findings(
 
 
 def _check_kernel_text(
-    deep: DeepModules, explanation: Explanation, report: mods.ModsReport
+    deep: DeepModules, explanation: Explanation, report: mods.ModsReport, everything: bool
 ) -> None:
-    """The function at RIP when it is the kernel's own."""
+    """All code of the kernel proper, or the function at RIP when that is the kernel's own."""
     rip = explanation.rip
-    if rip is None or rip.address is None or rip.module is not None:
-        return
     try:
-        report.integrity[KERNEL] = deep.text_integrity(rip.address)
+        if everything:
+            report.integrity[KERNEL] = deep.kernel_integrity()
+        elif rip is not None and rip.address and rip.symbol and rip.module is None:
+            report.integrity[KERNEL] = deep.text_integrity(rip.address)
     except Unknown as reason:
         report.unknown[f"integrity.{KERNEL}"] = str(reason)
 
@@ -260,7 +262,7 @@ COMMAND = Command(
         ("mods", "all modules, the suspects first"),
         ("mods --only tainted", "only out-of-tree, unsigned, forced, … ones"),
         ("mods hello_2", "everything about hello_2"),
-        ("mods --check --only 'nf_*'", "compare the code of these modules with their files"),
+        ("mods --check", "compare all code in memory with the files: rootkits, bit flips"),
         ("mods --json", "the same for a program"),
     ),
     configure=configure,

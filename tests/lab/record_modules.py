@@ -50,7 +50,7 @@ def record(release: str, cache: Cache) -> None:
         for question in (facts.sections, facts.symbols, facts.exports):
             question(record)
         facts.parameters(record, kernel_name)
-        for member in ("init", "exit", "mkobj.kobj", "mkobj.mp"):
+        for member in ("init", "exit", "mkobj.kobj", "mkobj.mp", "mkobj.kobj.entry"):
             if record.has(member):
                 record.at(member)
     unloaded.last_name(recorder)

@@ -305,6 +305,8 @@ class DrgnModules:
         start, end = found.space_start, found.space_end
         if start is None or end is None:
             return found
+        if not found.last and not found.tainted:
+            return found  # nothing was unloaded: a sweep would take its time for nothing
         loaded = [entry.module for entry in self.walk().loaded]
 
         def dangling(address: int) -> bool:

@@ -24,6 +24,7 @@ from crashext.targets.modules.memory import (
     Break,
     KernelMemory,
     Record,
+    read_pointer,
     read_pointers,
     read_record,
     read_string,
@@ -117,10 +118,51 @@ def walk_modules(kernel: KernelMemory) -> Walk:
             f"{listed.recovered} modules behind the damage were reached backward from the list's "
             "head; others between may be missing"
         )
+    _compare_with_sysfs(kernel, walk)
     for entry in walk.loaded:
         entry.module.used_by = walk.names(entry.users)
     _same_names(walk)
     return walk
+
+
+def _compare_with_sysfs(kernel: KernelMemory, walk: Walk) -> None:
+    """Modules that are in one of the kernel's two books and not in the other.
+
+    /sys/module (``module_kset``) lists modules too. A module that is only there was lost to a
+    damaged list, or takes itself off the list to hide (rootkits do); one that is only in the
+    list hides from /sys. While a module is loading or unloading, it can be in one of them.
+    """
+    try:
+        known = in_sysfs(kernel)
+    except Unknown:  # no sysfs, or its list is not in the dump: nothing to compare with
+        return
+    listed = {entry.address for entry in walk.loaded}
+    for address in known:
+        if address not in listed:
+            found = read_module(kernel, address)
+            found.module.damage.append(
+                "it is in /sys/module and not in the module list: hidden, or cut off by damage"
+            )
+            walk.loaded.append(found)
+    for entry in walk.loaded:
+        if entry.address not in known and entry.module.state == "live":
+            entry.module.damage.append("it is in the module list and not in /sys/module: hidden")
+
+
+def in_sysfs(kernel: KernelMemory) -> list[int]:
+    """``struct module`` addresses of the loadable modules that /sys/module shows."""
+    kset, kind = kernel.symbol("module_kset"), "struct module_kobject"
+    head = kernel.member("struct kset", "list")
+    link, owner = kernel.member(kind, "kobj.entry"), kernel.member(kind, "mod")
+    if kset is None or head is None or link is None or owner is None:
+        raise Unknown("the kernel has no module_kset")
+    found = []
+    for node in walk_list(kernel, read_pointer(kernel, kset) + head.offset).nodes:
+        # Built-in code has a directory there too, without a module.
+        module = read_unsigned(kernel, node - link.offset + owner.offset, owner.size)
+        if module:
+            found.append(module)
+    return found
 
 
 def _break_text(found: Break, walk: Walk, link: int) -> str:

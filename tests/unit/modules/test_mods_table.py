@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded import RELEASES, Recorded
 
+from crashext.engine.elf import read_elf
 from crashext.errors import Unknown
 from crashext.targets.modules import table
 from crashext.targets.modules.memory import walk_list
@@ -85,17 +86,10 @@ def test_version_and_srcversion(kernel: Recorded) -> None:
     assert (module.version, module.srcversion) == ("1.2.3", "4AEE8072DC7BBF231E0AA7C")
 
 
-@pytest.mark.parametrize(
-    ("release", "build_id"),
-    [
-        ("5.10", "ed34051853048f82c57b7f66b258a09adc497b2b"),  # from the notes
-        ("6.1", "c206ac33be33c1815b3465b39ea50a43d5ed7c23"),
-        ("6.12", "156d1c8d956d02ce873c769b5e509045a1dd6fd1"),
-    ],
-)
-def test_build_id(release: str, build_id: str) -> None:
+@pytest.mark.parametrize("release", RELEASES)
+def test_build_id_is_the_files(release: str) -> None:
     walk = table.walk_modules(recorded.load(release))
-    assert walk.find("planted").module.build_id == build_id
+    assert walk.find("planted").module.build_id == read_elf(recorded.ko(release)).build_id()
 
 
 @pytest.mark.parametrize(
@@ -113,10 +107,10 @@ def test_regions_of_both_layouts(release: str, kinds: list[str]) -> None:
 def test_regions_of_core_layout_are_pieces_of_one_block() -> None:
     module = table.walk_modules(recorded.load("5.10")).find("planted").module
     text, rodata, ro_after_init, data, _percpu = module.regions
-    assert (text.address, text.size) == (0xFFFFFFFFC008B000, 0x1000)
+    assert (text.size, text.address) == (0x1000, module.address)
     assert rodata.address == text.address + text.size
     assert ro_after_init.address == rodata.address + rodata.size
-    assert (data.address, data.size) == (0xFFFFFFFFC008E000, 0x2000)
+    assert (data.address, data.size) == (text.address + 0x3000, 0x2000)
     assert module.size == 0x5000
 
 
@@ -164,11 +158,39 @@ def test_unlinked_module_leaves_a_trace(kernel61: Recorded) -> None:
     hidden = at(kernel61, "planted", "list")
     kernel61.pointer(at(kernel61, "planted_user", "list"), last)
     walk = table.walk_modules(kernel61)
-    assert names(walk) == ["planted_stays", "planted_user", "qemu_fw_cfg"]
     assert walk.damage == [
         f"the module list is damaged after planted_user: the entry 0x{last:x} (qemu_fw_cfg) "
         f"does not point back (its prev is 0x{hidden:x})"
     ]
+
+
+HIDDEN = "it is in /sys/module and not in the module list: hidden, or cut off by damage"
+
+
+def test_module_that_took_itself_off_the_list(kernel: Recorded) -> None:
+    before, after = at(kernel, "planted_user", "list"), at(kernel, "qemu_fw_cfg", "list")
+    kernel.pointer(before, after)
+    kernel.pointer(after + 8, before)
+    walk = table.walk_modules(kernel)
+    assert names(walk) == ["planted_stays", "planted_user", "qemu_fw_cfg", "planted"]
+    assert walk.find("planted").module.damage == [HIDDEN]
+    assert walk.damage == []
+
+
+def test_module_that_took_itself_out_of_sysfs(kernel61: Recorded) -> None:
+    node = at(kernel61, "planted", "mkobj.kobj.entry")
+    following = int.from_bytes(kernel61.read(node, 8), "little")
+    previous = int.from_bytes(kernel61.read(node + 8, 8), "little")
+    kernel61.pointer(previous, following)
+    kernel61.pointer(following + 8, previous)
+    module = table.walk_modules(kernel61).find("planted").module
+    assert module.damage == ["it is in the module list and not in /sys/module: hidden"]
+
+
+def test_kernel_without_sysfs_hides_nothing(kernel61: Recorded) -> None:
+    kernel61.data["symbols"]["module_kset"] = None
+    walk = table.walk_modules(kernel61)
+    assert [entry.module.damage for entry in walk.loaded] == [[], [], [], []]
 
 
 def test_name_without_end(kernel: Recorded) -> None:
@@ -284,12 +306,13 @@ def as_3_10(kernel: Recorded) -> Recorded:
 
 def test_regions_of_3_10() -> None:
     module = table.walk_modules(as_3_10(recorded.load("5.10"))).find("planted").module
-    assert [(r.kind, r.address, r.size) for r in module.regions] == [
-        ("text", 0xFFFFFFFFC008B000, 0x1000),
-        ("rodata", 0xFFFFFFFFC008C000, 0x1000),
-        ("data", 0xFFFFFFFFC008D000, 0x3000),
-        ("percpu", 0x36000, 8),
+    start = module.regions[0].address
+    assert [(r.kind, r.address - start, r.size) for r in module.regions[:3]] == [
+        ("text", 0, 0x1000),
+        ("rodata", 0x1000, 0x1000),
+        ("data", 0x2000, 0x3000),
     ]
+    assert [r.kind for r in module.regions[3:]] == ["percpu"]
 
 
 def test_refcount_of_3_10_is_summed_over_cpus() -> None:
@@ -344,6 +367,7 @@ def many(kernel: Recorded, count: int) -> Recorded:
         kernel.chunks[0x10_0000 + index * 0x1000] = copy
     kernel.pointer(head, nodes[1])
     kernel.pointer(head + 8, nodes[-2])
+    kernel.data["symbols"]["module_kset"] = None  # the copies are in no sysfs
     return kernel
 
 
