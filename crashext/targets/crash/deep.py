@@ -23,9 +23,10 @@ from crashext.errors import Unknown
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
 from crashext.targets.crash.target import CrashTarget
 from crashext.targets.drgn import DrgnTarget
+from crashext.targets.modules.drgn import DrgnModules, ModuleQuestions
 
 
-class DeepCrashTarget(CrashTarget):
+class DeepCrashTarget(ModuleQuestions, CrashTarget):
     """:param deep: a drgn target whose program reads crash's memory."""
 
     def __init__(self, deep: DrgnTarget) -> None:
@@ -85,6 +86,10 @@ class DeepCrashTarget(CrashTarget):
 
     def modules(self) -> list[Module]:
         return self.deep.modules()
+
+    @property
+    def deep_modules(self) -> DrgnModules:
+        return self.deep.deep_modules
 
     def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
         return self.deep.variables(frame)
