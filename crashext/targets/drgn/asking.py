@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import drgn
+from drgn.helpers import ValidationError
 
 from crashext.errors import Unknown
 
@@ -23,6 +24,7 @@ NO_ANSWER = (
     drgn.ObjectAbsentError,
     drgn.OutOfBoundsError,
     drgn.MissingDebugInfoError,
+    ValidationError,  # a list or free list whose links do not fit
     drgn.BadDataError,  # damaged or dishonest DWARF: "division by zero in DWARF expression"
 )
 

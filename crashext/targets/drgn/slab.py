@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-from drgn import Object, Program
-from drgn.helpers.linux.fs import d_path, inode_path
+from drgn import NULL, Object, Program, container_of
+from drgn.helpers.linux.list import hlist_for_each_entry
 from drgn.helpers.linux.slab import slab_object_info
 
 from crashext.errors import Unknown
@@ -64,7 +64,31 @@ def _task(prog: Program, address: int) -> str:
 
 def _file(prog: Program, address: int) -> str:
     file = Object(prog, "struct file *", address)
-    return f"open file {quoted(d_path(file.f_path).decode(errors='replace'))}"
+    return f"open file {quoted(path_text(file.f_path.dentry, file.f_path.mnt))}"
+
+
+#: Directories on the way to a root: a damaged parent pointer must not lead around for ever.
+MAX_DEPTH = 64
+
+
+def path_text(dentry: Object, mnt: Object) -> str:
+    """The path of a dentry in its mount, mounts crossed up to the root of the namespace."""
+    names: list[str] = []
+    mount = container_of(mnt, "struct mount", "mnt") if mnt else None
+    for _ in range(MAX_DEPTH):
+        if mount is not None and dentry == mount.mnt.mnt_root:
+            if mount.mnt_parent == mount:
+                break
+            dentry, mount = mount.mnt_mountpoint.read_(), mount.mnt_parent.read_()
+            continue
+        parent = dentry.d_parent.read_()
+        if parent == dentry:
+            break
+        names.append(dentry.d_name.name.string_().decode(errors="replace"))
+        dentry = parent
+    else:
+        names.append("…")
+    return "/" + "/".join(reversed(names))
 
 
 def _dentry(prog: Program, address: int) -> str:
@@ -74,10 +98,13 @@ def _dentry(prog: Program, address: int) -> str:
 
 def _inode(prog: Program, address: int) -> str:
     inode = Object(prog, "struct inode *", address)
-    path = inode_path(inode)
     number = int(inode.i_ino.value_())
-    name = f" {quoted(path.decode(errors='replace'))}" if path else ""
-    return f"inode {number}{name}"
+    for dentry in hlist_for_each_entry(
+        "struct dentry", inode.i_dentry.address_of_(), "d_u.d_alias"
+    ):
+        path = path_text(dentry, NULL(prog, "struct vfsmount *"))
+        return f"inode {number}, {quoted(path)} in its file system"
+    return f"inode {number}"
 
 
 def _skb(prog: Program, address: int) -> str:

@@ -9,7 +9,6 @@ from typing import Optional
 
 import drgn
 from drgn import Object, Program, ProgramFlags
-from drgn.helpers.linux.printk import get_dmesg
 
 from crashext.engine import linetable
 from crashext.engine.model import (
@@ -27,7 +26,7 @@ from crashext.engine.x86.decoder import MAX_LENGTH, decode
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
-from crashext.targets.drgn import context, cpus, exception, lines, locks, modules, stack
+from crashext.targets.drgn import context, cpus, exception, lines, locks, modules, printk, stack
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.exception import Stack
 from crashext.targets.drgn.files import DebugFileFinder
@@ -84,7 +83,7 @@ class DrgnTarget(ModuleQuestions):
 
     def log(self) -> str:
         with asking("; ".join([*self.notes, "the kernel log"])):
-            return get_dmesg(self.prog).decode(errors="replace")
+            return printk.dmesg(self.prog)
 
     def kernel(self) -> Kernel:
         with asking("the kernel's name"):
