@@ -461,13 +461,15 @@ class ReportBuilder:
 
     def _set_rip(self, symbol: LogSymbol) -> None:
         known = self.report.rip
-        if known is None or known.name is None or (known.offset is None and symbol.name):
+        better = symbol.name is not None or symbol.address is not None
+        if known is not None and known.name is not None:
+            # "IP: sym" and "RIP: 0010:[<addr>] [<addr>] sym" say the same; the one with more wins
+            better = symbol.name is not None and (
+                (known.address is None and symbol.address is not None)
+                or (known.offset is None and symbol.offset is not None)
+            )
+        if better:
             self.report.rip = symbol
-        elif known.address is None and symbol.address is not None:
-            if symbol.name is None:
-                known.address = symbol.address
-            else:
-                self.report.rip = symbol
         if symbol.address is not None:
             self.report.registers.setdefault("rip", symbol.address)
 

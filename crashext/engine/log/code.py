@@ -25,13 +25,15 @@ def parse_code(text: str, line_no: int) -> Union[CodeBytes, str, None]:
         return text
     data = bytearray()
     fault_index: Optional[int] = None
+    width = 0
     for token in text.split():
         match = _TOKEN.fullmatch(token)
         if match is None:
             break
         mark, digits = match.groups()
-        if len(digits) not in (2, 4, 8):
-            break  # the line is cut inside this token
+        width = width or len(digits)
+        if len(digits) != width or width not in (2, 4, 8):
+            break  # the line is cut or damaged here
         if mark:
             fault_index = len(data)
         data += bytes.fromhex(digits)[::-1]

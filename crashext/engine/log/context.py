@@ -21,14 +21,13 @@ class CpuLine(NamedTuple):
     version: Optional[str]
 
 
+_WHO = r"CPU: (?P<cpu>[0-9]{1,6}) (?:UID: (?P<uid>[0-9]{1,10}) )?PID: (?P<pid>[0-9]{1,10}) Comm: "
 _CPU = re.compile(
-    r"CPU: (?P<cpu>[0-9]{1,6}) (?:UID: (?P<uid>[0-9]{1,10}) )?PID: (?P<pid>[0-9]{1,10}) Comm: (?P<comm>.{0,24}?) "
+    rf"{_WHO}(?P<comm>.{{0,24}}?) "
     r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +"
     r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*?))? *$"
 )
-_CPU_CUT = re.compile(
-    r"CPU: (?P<cpu>[0-9]{1,6}) (?:UID: (?P<uid>[0-9]{1,10}) )?PID: (?P<pid>[0-9]{1,10}) Comm: (?P<comm>.{1,32})"
-)
+_CPU_CUT = re.compile(rf"{_WHO}(?P<comm>.{{1,32}})")
 # The beginning of what follows the name, however little of it there is
 _STATE = re.compile(r" (?:Kdump: |Not taint|Tainted: )")
 # Before 3.9: "Pid: 1234, comm: insmod Tainted: G  O 2.6.32-504.el6.x86_64 #1 HP …"

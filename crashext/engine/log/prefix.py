@@ -78,8 +78,8 @@ _RFC5424 = re.compile(
 _ANDROID = re.compile(
     r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]]{1,24}?:\s*(\d{1,7})\] )", re.A
 )
-# CSI sequences (colours of dmesg, cursor moves of a BIOS on a serial line) and terminal resets
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?=]{0,16}[A-Za-z]|[a-zA-Z])")
+# CSI sequences (colours of dmesg, cursor moves of a BIOS on a serial line) and ESC c, the reset
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?=]{0,16}[A-Za-z]|c)")
 
 
 def strip(raw: str, number: int) -> Line:

@@ -51,7 +51,8 @@ _FRAME_ARM = _compile(
     rf"\s*(?:\[<[0-9a-f]{{8}}>\] )?"
     rf"\(?{_NAME}(?:\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}})?(?: \[[\w-]+\])?\)? from "
     r"(?:\[<(?P<address>[0-9a-f]{8})>\] )?"
-    rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})(?: {_MODULE})?\)?\s*$"
+    rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
+    rf"(?: {_MODULE})?\)?\s*$"
 )
 _FRAME_POWERPC = _compile(
     r"\s*\[[0-9a-f]{8,16}\] \[(?P<address>[0-9a-f]{8,16})\] "
