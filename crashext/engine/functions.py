@@ -28,6 +28,8 @@ def normalise(name: str) -> str:
     also ``foo+0x12/0x34`` → ``foo``.
     """
     name = name.strip().split("+", 1)[0]
+    if "." not in name and not name.startswith("__"):  # nearly all: nothing to take off
+        return name
     return _PREFIX.sub("", _SUFFIX.sub("", name)) or name
 
 
