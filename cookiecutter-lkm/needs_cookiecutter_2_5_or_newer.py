@@ -14,8 +14,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from cookiecutter import __version__
-from cookiecutter.exceptions import FailedHookException, UnknownExtension
+from cookiecutter import __version__  # type: ignore[import-untyped]
+from cookiecutter.exceptions import (  # type: ignore[import-untyped]
+    FailedHookException,
+    UnknownExtension,
+)
 from jinja2 import Environment
 from jinja2.ext import Extension
 from lkm_answers import MODULE_LICENSES, c_string, problems

@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 # debian, redhat, suse, arch, or other: whose commands to name.
 distribution=$(
 	ID=

@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 {% if cookiecutter.fault_menu %}
 	if (fault_is_armed("null-write-unload")) {
 		int *p = NULL;

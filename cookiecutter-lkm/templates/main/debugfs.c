@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 #include <linux/debugfs.h>
 #include <linux/init.h>
 #include <linux/kernel.h>

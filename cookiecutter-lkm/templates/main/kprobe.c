@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 #include <linux/atomic.h>
 #include <linux/init.h>
 #include <linux/kprobes.h>

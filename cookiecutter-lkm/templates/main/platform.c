@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/init.h>

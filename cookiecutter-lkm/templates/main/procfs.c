@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/module.h>

@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 static void empty_series_is_zero(struct kunit *test)
 {
 	struct series series = {};

@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 static void greets_by_name(struct kunit *test)
 {
 	char buffer[32];

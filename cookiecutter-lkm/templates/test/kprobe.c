@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 static void buckets_are_powers_of_two(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, bucket(0), 0u);

@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 static void work_makes_it_quick(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, next_delay(DELAY_MAX_MS, true),

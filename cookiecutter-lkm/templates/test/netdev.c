@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 static void nothing_gets_lost_by_default(struct kunit *test)
 {
 	KUNIT_EXPECT_FALSE(test, shall_drop(1, 0));

@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 static void above_zero(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, millicelsius(0x0000), 0);

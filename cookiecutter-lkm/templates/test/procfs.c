@@ -1,3 +1,4 @@
+{# SPDX-License-Identifier: GPL-2.0-or-later #}
 static void message_is_replaced(struct kunit *test)
 {
 	char message[MESSAGE_SIZE] = "old";
