@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The crash target without drgn: by PyKdump's names alone it says what drgn says.
+
+(With drgn in its Python the answers of crash and drgn are compared whole in test_main_job.)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from crashext.lab.store import Dump
+from tests.lab import doors
+
+PROGRAM = Path(__file__).parent / "programs" / "explain_without_drgn.py"
+FAULTS = ("null-write-unload", "null-timer", "general-protection", "panic")
+
+
+def without_drgn(dump: Dump, load_module: bool = False) -> dict[str, Any]:
+    commands = f"extend {doors.EXTENSION}\n"
+    if load_module:
+        commands += f"mod -s hello {dump.module}\n"
+    commands += f"epython -v {PROGRAM}\nquit\n"
+    arguments = ["crash", "-s", str(dump.vmlinux), str(dump.vmcore)]
+    output = doors._output(arguments, commands)
+    return doors._json(output[: output.rindex("}") + 1])
+
+
+@pytest.fixture(scope="module", params=FAULTS)
+def pair(
+    request: pytest.FixtureRequest, dump: Callable[..., Dump]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(without drgn, drgn's own)"""
+    crashed = dump(request.param)
+    return without_drgn(crashed), doors.by_drgn(crashed)
+
+
+@pytest.mark.parametrize(
+    "key", ["kind", "title", "bucket", "error_code", "fault_address", "task", "kernel", "taint"]
+)
+def test_same_verdict(pair: tuple[dict[str, Any], dict[str, Any]], key: str) -> None:
+    ours, theirs = pair
+    assert ours[key] == theirs[key]
+
+
+def test_same_registers(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    ours, theirs = ({k: v["value"] for k, v in (x["registers"] or {}).items()} for x in pair)
+    assert ours == theirs
+
+
+def test_same_place(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    keys = ("address", "symbol", "offset")
+    # A panic() has no interrupted instruction: both say so.
+    ours, theirs = (x["rip"] and {key: x["rip"][key] for key in keys} for x in pair)
+    assert ours == theirs
+
+
+def test_reliable_frames_are_true_ones(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    ours, theirs = pair
+    real = [frame["address"] for frame in theirs["stack"] if not frame["inlined"]]
+    reliable = [frame["address"] for frame in ours["stack"] if frame["reliable"]]
+    assert len(reliable) >= 3
+    assert [address for address in real if address in reliable] == reliable
+
+
+def test_modules_by_memory(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    keys = ("name", "address", "size", "state", "refcount", "taints", "build_id")
+    ours, theirs = ([[m[k] for k in keys] for m in x["modules"]] for x in pair)
+    assert ours == theirs
+
+
+def test_what_is_missing_says_how_to_get_it(
+    pair: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    ours, _theirs = pair
+    assert "needs drgn inside crash (pip install drgn for " in ours["unknown"]["variables"]
+
+
+def test_line_from_gdb_after_mod(dump: Callable[..., Dump]) -> None:
+    crashed = dump("null-write-unload")
+    answer = without_drgn(crashed, load_module=True)
+    truth = doors.by_drgn(crashed)
+    assert (answer["rip"]["file"], answer["rip"]["line"]) == (
+        truth["rip"]["file"],
+        truth["rip"]["line"],
+    )
+    assert answer["rip"]["source_text"] == truth["rip"]["source_text"]
