@@ -18,7 +18,7 @@ from crashext.engine import functions
 from crashext.engine.exitcode import describe_exit_code
 from crashext.engine.functions import Category, normalise
 from crashext.engine.model import Rip, StackFrame
-from crashext.engine.report import LogFrame
+from crashext.engine.report import LogFrame, Report
 
 #: Categories that a crash of any kind passes over, from the fault outwards.
 _ALWAYS = frozenset(
@@ -135,8 +135,12 @@ _TRACKS = {
 }
 
 
-#: Kinds whose own stack shows who noticed the damage; the object's history tells more.
-ABOUT_AN_OBJECT = frozenset({"slab-corruption"})
+def is_about_an_object(report: Report, kind: Optional[str]) -> bool:
+    """Whether the report's own stack shows only who noticed the damage of an object.
+
+    Then the object's history tells more: the reports of SLUB's checks, which have no RIP.
+    """
+    return kind == "slab-corruption" or (kind == "use-after-free" and report.rip is None)
 
 
 def choose_track(
@@ -389,7 +393,11 @@ def _why(frame: StackFrame, walk: _Walk, no_rip_symbol: bool, kind: Optional[str
         if kind == "warning":
             return f"{_where(frame)} holds the WARN() that fired"
         return f"the fault is in {_where(frame)} itself"
-    name, found = shown[-1]
+    # The reason of the outermost helper; a header's inline function has none to speak of.
+    telling = [entry for entry in shown if entry[1] is not _HEADER_INLINE] or shown
+    name, found = telling[-1]
+    if len(shown) > 1 and len(telling) == 1:
+        shown = telling
     start = f"{name} is {_article(found.what)}"
     if len(shown) > 1:
         first = shown[0][0]

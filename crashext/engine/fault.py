@@ -193,6 +193,7 @@ def analyse(case: Case) -> None:
             function_size=rip.size if rip is not None else None,
             address_known=address is not None,
             symbols=lambda target: _symbol_name(case, target),
+            layout=case.layout,
         )
     except Unknown as reason:
         case.reasons.setdefault("access", str(reason))

@@ -8,8 +8,9 @@ from typing import Optional
 
 from crashext.engine import blame, functions
 from crashext.engine.case import Case, log_source
+from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Instruction, Rip, SourceLocation, StackFrame
-from crashext.engine.report import LogFrame, LogSymbol
+from crashext.engine.report import LogFrame, LogSymbol, Report
 from crashext.engine.x86 import insn
 from crashext.errors import Unknown
 
@@ -286,22 +287,38 @@ def _from_object_history(case: Case) -> Optional[Culprit]:
 
     Since 6.12 or so a WARN() of the slab allocator follows the report that has the history.
     """
-    if case.report is None or case.explanation.kind not in blame.ABOUT_AN_OBJECT:
+    if case.report is None or not blame.is_about_an_object(case.report, case.explanation.kind):
         return None
     earlier = [
         report
         for report in case.summary.reports
-        if report.first_line < case.report.first_line and report.kind in blame.ABOUT_AN_OBJECT
+        if report.first_line < case.report.first_line
+        and blame.is_about_an_object(report, report.kind)
     ]
     for report in (case.report, *reversed(earlier)):
         track, reason = blame.choose_track(
-            report.other_stacks,
+            _object_stacks(report),
             report.kind,
             written_after_free="poison overwritten" in report.headline.lower(),
         )
         if track is not None:
             return Culprit(track.name, module=track.module, why=reason)
     return None
+
+
+def _object_stacks(report: Report) -> dict[str, list[LogFrame]]:
+    """The stacks of the object's life, each with the caller that the allocator noted in front.
+
+    ``Freed in fn+0x26/0x50`` names the caller even where a tail call hides it from the stack below.
+    """
+    stacks = dict(report.other_stacks)
+    for name in ("allocated", "freed"):
+        noted = report.details.get(f"{name}_in")
+        symbol = parse_symbol(noted, report.first_line) if noted else None
+        if symbol is not None and symbol.name is not None:
+            frame = LogFrame(symbol.name, symbol.offset, symbol.size, symbol.module)
+            stacks[name] = [frame, *stacks.get(name, [])]
+    return stacks
 
 
 #: The C function of a system call under its wrappers' names: __x64_sys_read, SyS_read, ksys_read.

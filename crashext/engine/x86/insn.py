@@ -75,6 +75,8 @@ class Analysis:
     #: Value of the pointer that was followed: the base register's, or 0 when the address is a
     #: small constant (then the compiler knew that the pointer is NULL). None: not known.
     pointer: Optional[int] = None
+    #: A double fault: the stack pointer itself is what went wrong.
+    off_stack: bool = False
     #: The address is in the instruction itself: no register took part.
     constant_address: bool = False
     origin: Optional[origin.Origin] = None
@@ -83,6 +85,17 @@ class Analysis:
     notes: list[str] = field(default_factory=list)
     #: Instruction borders before RIP are certain (the function's start was in the bytes).
     synchronised: bool = False
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What names values: the symbols and the address map of the kernel."""
+
+    symbols: Optional[values.SymbolLookup] = None
+    layout: Optional[values.AddressLayout] = None
+
+    def describe(self, value: int, pointer: bool = True) -> str:
+        return values.describe(value, layout=self.layout, symbols=self.symbols, pointer=pointer)
 
 
 def normalise(registers: Optional[dict[str, int]]) -> dict[str, int]:
@@ -192,6 +205,7 @@ def analyse(
     function_size: Optional[int] = None,
     address_known: bool = True,
     symbols: Optional[values.SymbolLookup] = None,
+    layout: Optional[values.AddressLayout] = None,
     bits: int = 64,
 ) -> Analysis:
     """What the instruction at RIP tried, checked against the report.
@@ -200,11 +214,13 @@ def analyse(
     by the error code alone. ``registers`` are those at the fault; ``error_code`` of a page fault;
     ``fault_address`` CR2 or the address of a #GP hint; ``trap`` "#PF", "#GP" …;
     ``function_offset`` RIP's offset in its function, when known; ``address_known`` false: ``rip``
-    is that offset too, the address not being known. ``symbols`` names addresses. Raises Unknown
-    when there are no bytes to decode and RIP is not the bad address itself, or without iced-x86.
+    is that offset too, the address not being known. ``symbols`` names addresses, ``layout`` is the
+    kernel's address map. Raises Unknown when there are no bytes to decode and RIP is not the bad
+    address itself, or without iced-x86.
     """
     known = normalise(registers)
-    fetch = _fetch(rip, error_code, fault_address, trap)
+    words = _Words(symbols, layout)
+    fetch = _fetch(rip, error_code, fault_address, trap, words)
     if fetch is not None:
         return fetch
     if not code:
@@ -216,10 +232,10 @@ def analyse(
     result.operands = _operands(fault, known, bits)
     _classify(result, fault, known, trap)
     if result.kind in ("memory", "string", "stack", "call", "jump", "return"):
-        _choose_operand(result, fault, known, error_code, fault_address, trap)
-    if result.bad_register is not None:
+        _choose_operand(result, fault, known, error_code, fault_address, trap, words)
+    if result.bad_register not in (None, "rsp", "esp", "rip"):
         result.origin = origin.trace(
-            origin.full_name(result.bad_register),
+            origin.full_name(result.bad_register or ""),
             before,
             registers=known,
             from_function_start=certain,
@@ -228,7 +244,7 @@ def analyse(
             symbols=symbols,
         )
     if not result.sentence:
-        result.sentence = _sentence(result, fault)
+        result.sentence = _sentence(result, fault, words)
     return result
 
 
@@ -237,6 +253,7 @@ def _fetch(
     error_code: Optional[int],
     fault_address: Optional[int],
     trap: Optional[str],
+    words: _Words,
 ) -> Optional[Analysis]:
     """RIP itself is the bad address: there is no instruction to decode."""
     page_fault = trap in (None, "#PF")
@@ -256,12 +273,12 @@ def _fetch(
         matches=at_rip if rip is not None and fault_address is not None else None,
         bad_register="rip",
         bad_value=where,
-        sentence=_fetch_sentence(where, error_code),
+        sentence=_fetch_sentence(where, error_code, words),
         notes=notes,
     )
 
 
-def _fetch_sentence(where: Optional[int], error_code: Optional[int]) -> str:
+def _fetch_sentence(where: Optional[int], error_code: Optional[int], words: _Words) -> str:
     if where is None:
         return "a call or jump to an address that the report does not give"
     if where == 0:
@@ -270,7 +287,7 @@ def _fetch_sentence(where: Optional[int], error_code: Optional[int]) -> str:
         state = "which is mapped but not executable"
     else:
         state = "where nothing is mapped"
-    return f"a call or jump to 0x{where:x}, {state} ({values.describe(where)})"
+    return f"a call or jump to 0x{where:x}, {state} ({words.describe(where)})"
 
 
 def _operands(fault: Decoded, known: dict[str, int], bits: int) -> list[Operand]:
@@ -391,6 +408,7 @@ def _choose_operand(
     error_code: Optional[int],
     fault_address: Optional[int],
     trap: Optional[str],
+    words: _Words,
 ) -> None:
     page_fault = trap in (None, "#PF")
     wanted = access_type(error_code) if error_code is not None and page_fault else None
@@ -408,7 +426,7 @@ def _choose_operand(
     if result.operand is None and trap == "#DF":
         _double_fault(result, known)
     elif result.operand is None and not page_fault:
-        _general_protection(result, fault, known)
+        _general_protection(result, fault, known, words)
     if result.operand is None and result.kind in ("memory", "string", "stack", "call", "jump",
                                                   "return"):  # fmt: skip
         _fall_back(result, fault_address, wanted, page_fault)
@@ -472,6 +490,7 @@ def _double_fault(result: Analysis, known: dict[str, int]) -> None:
         )
         if operand.role == "stack" or operand.memory.base in ("rsp", "esp") or near:
             result.operand = operand
+            result.off_stack = operand.role == "stack" or operand.memory.base in ("rsp", "esp")
             result.notes.append(
                 "the stack pointer has left the stack, so neither this access nor the exception "
                 "frame for its fault could be written"
@@ -479,7 +498,9 @@ def _double_fault(result: Analysis, known: dict[str, int]) -> None:
             return
 
 
-def _general_protection(result: Analysis, fault: Decoded, known: dict[str, int]) -> None:
+def _general_protection(
+    result: Analysis, fault: Decoded, known: dict[str, int], words: _Words
+) -> None:
     """A #GP or #SS without a fitting address: look for what is not canonical or not aligned."""
     for operand in result.operands:
         if operand.address is not None and not values.is_canonical(operand.address):
@@ -497,7 +518,7 @@ def _general_protection(result: Analysis, fault: Decoded, known: dict[str, int])
             result.effective_address = value
             result.sentence = (
                 f"a {fault.flow.split()[1]} through the function pointer in %{name}, which is "
-                f"0x{value:x}: {values.describe(value)}"
+                f"0x{value:x}: {words.describe(value)}"
             )
             return
     if fault.mnemonic in _ALIGNED:
@@ -576,7 +597,7 @@ def _looks_mapped(value: int) -> bool:
 _VERBS = {"read": "read", "write": "wrote", "execute": "executed"}
 
 
-def _sentence(result: Analysis, fault: Decoded) -> str:
+def _sentence(result: Analysis, fault: Decoded, words: _Words) -> str:
     chosen = result.operand
     if chosen is None:
         return fault.text
@@ -593,10 +614,10 @@ def _sentence(result: Analysis, fault: Decoded) -> str:
         head = f"{verb}{count} at its {chosen.role} {where}"
     else:
         head = f"{verb}{count} at {where}"
-    return head + _because(result, memory)
+    return head + _because(result, memory, words)
 
 
-def _because(result: Analysis, memory: Memory) -> str:
+def _because(result: Analysis, memory: Memory, words: _Words) -> str:
     if memory.constant:
         if memory.rip_relative:
             return ": a variable at a fixed place"
@@ -610,7 +631,11 @@ def _because(result: Analysis, memory: Memory) -> str:
         return ": the address is a constant in the code"
     if result.bad_register is None or result.bad_value is None:
         return ""
-    meaning = values.describe(result.bad_value, pointer=result.bad_register != memory.index)
+    if result.off_stack:
+        return (
+            f": %{result.bad_register} is 0x{result.bad_value:x}, which is no longer on the stack"
+        )
+    meaning = words.describe(result.bad_value, pointer=result.bad_register != memory.index)
     text = f": %{result.bad_register} is 0x{result.bad_value:x} ({meaning})"
     if result.other_register is not None:
         text += f", %{result.other_register[0]} is 0x{result.other_register[1]:x}"
