@@ -385,6 +385,19 @@ def test_the_cycle_of_two_mutexes(crash: Callable[..., Crash], release: str) -> 
     assert cycle.startswith("a cycle: hello-ab (pid ")
 
 
+def test_what_the_caller_passed(crash: Callable[..., Crash]) -> None:
+    """strlen() is in the kernel; its argument is a member of the module's request."""
+    assert crash("null-string").findings()["argument"].text == (
+        "s of strlen is what fault_null_string passed: req->label"
+    )
+
+
+def test_the_spinlock_that_a_cpu_spins_on(crash: Callable[..., Crash]) -> None:
+    assert crash("spinlock-recursion").findings()["locks"].text == (
+        f"the CPU spins on spinlock lkm_lock [{MODULE}], which is locked"
+    )
+
+
 def test_what_the_cpus_did(crash: Callable[..., Crash]) -> None:
     finding = crash("null-write").findings()["cpus"]
     assert any(line.endswith("the CPU that panicked") for line in finding.detail)

@@ -67,9 +67,11 @@ class Wait:
 def find(
     target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
 ) -> Iterator[Finding]:
-    """The chain of locks that begins at the task of a hang report."""
+    """The chain of locks that begins at the task of a hang report; a spinlock spun on."""
     if report is None or report.kind not in KINDS:
         return
+    if frame is not None:
+        yield from _spins(target, frame)
     task = blocked_task(target.prog, report)
     if task is None:
         return
@@ -87,6 +89,55 @@ def find(
     )
     pid = int(task.pid.value_())
     yield Finding("locks", text, detail, Check(crash=f"bt {pid}", drgn=f"stack_trace({pid})"))
+
+
+#: Functions that spin, and their lock (kernel/locking/qspinlock.c, spinlock.c).
+_SPINNERS = (
+    "native_queued_spin_lock_slowpath",
+    "__pv_queued_spin_lock_slowpath",
+    "queued_spin_lock_slowpath",
+    "do_raw_spin_lock",
+    "_raw_spin_lock",
+    "_raw_spin_lock_irqsave",
+    "_raw_spin_lock_irq",
+    "_raw_spin_lock_bh",
+)
+
+
+def _spins(target: DrgnTarget, frame: ExceptionFrame) -> Iterator[Finding]:
+    """The spinlock that the interrupted code waits for. It does not record who holds it."""
+    for count, step in enumerate(target.trace(frame)):
+        if count >= MAX_FRAMES:
+            return
+        lock = _value(step, "lock") if step.function_name in _SPINNERS else None
+        if lock is None:
+            continue
+        try:
+            value = target.prog.read_u32(lock)
+        except NO_ANSWER:
+            return
+        name = _lock_text(target, Wait("spinlock", lock, None, None))
+        yield Finding(
+            "locks",
+            f"the CPU spins on {name}, which is {spinlock_text(value)}",
+            ["a spinlock does not record its owner: look for who took it and did not release it"],
+            Check(crash=f"struct qspinlock {lock:x}", drgn=f"hex(prog.read_u32({lock:#x}))"),
+        )
+        return
+
+
+def spinlock_text(value: int) -> str:
+    """A qspinlock's value in words (include/asm-generic/qspinlock_types.h).
+
+    Bits 0–7 locked, 8 pending, 16–17 nesting level and 18 and up the CPU of the last waiter, plus
+    one (kernels for fewer than 16384 CPUs).
+    """
+    words = ["locked" if value & 0xFF else "not locked"]
+    if value & 0x100:
+        words.append("one CPU is next in turn")
+    if value >> 18:
+        words.append(f"CPU {(value >> 18) - 1} is the last in its queue")
+    return ", ".join(words)
 
 
 def blocked_task(prog: Program, report: Report) -> Optional[Object]:
@@ -199,7 +250,16 @@ def _doing(target: DrgnTarget, task: Object) -> str:
         state = str(task_state_to_char(task))
     except NO_ANSWER:
         state = "?"
-    return f"state {state}"
+    try:
+        names = [step.function_name for step in target.task_trace(task)]
+    except NO_ANSWER:
+        return f"state {state}"
+    path = [name for name in names if name is not None and name not in _SLEEPING]
+    return f"state {state} in {' ← '.join(path[:4])}" if path else f"state {state}"
+
+
+#: How every sleeping task sleeps.
+_SLEEPING = ("context_switch", "__schedule", "__schedule_loop", "schedule", "schedule_timeout")
 
 
 def _lock_text(target: DrgnTarget, wait: Wait) -> str:

@@ -13,7 +13,7 @@ The member of the operand is then the one at the displacement of the struct poin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Optional
 
 import drgn
@@ -114,8 +114,12 @@ def _frames(trace: drgn.StackTrace) -> Iterator[drgn.StackFrame]:
 
 
 def _pointers(trace: drgn.StackTrace) -> Iterator[Pointer]:
-    """Pointer variables with a known value, innermost function first."""
-    for frame in _frames(trace):
+    return pointers_of(_frames(trace))
+
+
+def pointers_of(frames: Iterable[drgn.StackFrame]) -> Iterator[Pointer]:
+    """Pointer variables with a known value, in the order of the frames."""
+    for frame in frames:
         for name in frame.locals()[:MAX_LOCALS]:
             try:
                 value = frame[name]
@@ -174,15 +178,17 @@ def _loaded(
     except Unknown:
         return None
 
-    return _flow(prog, pointers, registers, code).pointer_of(register)
+    return flow_of(prog, pointers, registers, code).pointer_of(register)
 
 
-def _flow(
+def flow_of(
     prog: Program,
     pointers: Sequence[Pointer],
     registers: Mapping[str, int],
     code: Sequence[Decoded],
 ) -> origin.Flow:
+    """The data flow through ``code``, which ends where the registers hold these values."""
+
     def variable_in(address: int, name: str) -> Optional[Pointer]:
         return variable_in_register(prog, registers, address, name)
 
@@ -206,7 +212,7 @@ def called(prog: Program, trace: drgn.StackTrace, registers: Mapping[str, int]) 
         except LookupError:
             return f"{registers['rip']:#x}"
     pointers = list(_pointers(trace))
-    found = origin.called_through(_flow(prog, pointers, registers, code))
+    found = origin.called_through(flow_of(prog, pointers, registers, code))
     if found is None:
         raise Unknown("the debug info does not tell which function pointer was called")
     return found.expression
