@@ -38,7 +38,8 @@ ABSENT = PageLevel("PMD", 0, False)
         ([TABLE, PageLevel("PTE", 7, True, True, True, True)],
          "a page, writable, executable, of user space"),
         # One level that forbids is enough.
-        ([PageLevel("PGD", 1, True, False, True, True), PageLevel("PTE", 7, True, True, True, True)],
+        ([PageLevel("PGD", 1, True, False, True, True),
+          PageLevel("PTE", 7, True, True, True, True)],
          "a page, read-only, executable, of user space"),
     ],
 )  # fmt: skip
