@@ -51,6 +51,8 @@ class _Stream:
         #: The last "cut here" mark and what was said since: the text of WARN().
         self.cut_here: Optional[Line] = None
         self.since_cut: list[str] = []
+        #: What a Rust panic says: it stands on the line after the place.
+        self.rust_text: Optional[str] = None
 
 
 class Assembler:
@@ -110,6 +112,8 @@ class Assembler:
             stream.since_cut = []
         elif stream.cut_here is not None and len(stream.since_cut) < 8 and bare:
             stream.since_cut.append(bare)
+        if stream.notes and "rust_panic" in stream.notes[-1][0].regex.groupindex:
+            stream.rust_text = stream.rust_text or bare
         if stream.builder is None and bare.startswith(_NMI):
             watching = self._watching(line)
             if watching is not None:
@@ -217,13 +221,15 @@ class Assembler:
                 builder.note(note_header, note_match, note_line)
                 report.first_line = min(report.first_line, note_line.number)
                 report.last_line = line.number
+            if "rust_panic" in note_header.regex.groupindex and stream.rust_text:
+                report.details.setdefault("message", stream.rust_text[:300])
         cut_here = stream.cut_here
         if cut_here is not None and line.number - cut_here.number <= NOTE_REACH:
             report.first_line = min(report.first_line, cut_here.number)
             if report.kind == "warning" and stream.since_cut:
                 report.details.setdefault("message", " ".join(stream.since_cut)[:300])
         stream.notes.clear()
-        stream.cut_here = None
+        stream.cut_here = stream.rust_text = None
         return builder
 
     @staticmethod
@@ -379,8 +385,11 @@ class Assembler:
 
     @staticmethod
     def _mark_cut(builder: ReportBuilder, lines: int) -> None:
+        """die() and WARN() print known last lines; of other reports only the stack is sure."""
         report = builder.report
         if report.cut is not None or report.panic_line or builder.tailed:
             return
-        if lines - report.last_line <= 1 and (report.fatal or report.kind == "warning"):
+        ends_known = report.die_count is not None or report.kind == "warning"
+        expected = ends_known or (report.fatal and not builder.traced)
+        if expected and lines - report.last_line <= 1:
             report.cut = "the log ends inside it"

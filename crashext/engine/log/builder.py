@@ -657,6 +657,8 @@ class ReportBuilder:
             place = report.rip.line_no if report.rip is not None else 0
             stalled = [frame for frame in frames if frame.line_no > place and frame.stack != "NMI"]
             frames = stalled or frames
+            if not place and frames and frames[0].stack == "IRQ":
+                return None  # where the watchdog's frames end and the stalled ones begin is open
         if not frames:
             return None
         stack = frames[0].stack

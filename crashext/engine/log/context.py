@@ -36,6 +36,8 @@ _PID = re.compile(
     r"(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>[0-9]\S*)"
     r"(?: (?P<version>#\S*))?"
 )
+# CONFIG_STACKTRACE_BUILD_ID puts vmlinux's build id behind the version.
+_BUILD_ID = re.compile(r" [0-9a-f]{40}$")
 _LAST_UNLOADED = re.compile(r"\[last unloaded: ([^\s\](]+)(?:\([A-Z+-]*\))?[^\]]*\]?")
 _MODULE = re.compile(r"([A-Za-z0-9_-]+)(?:\(([A-Z]*)([+-]?)\))?")
 
@@ -70,7 +72,7 @@ def parse_cpu_line(text: str) -> Optional[CpuLine]:
         comm=groups["comm"],
         taint=taint_letters(groups["taint"]) if groups["taint"] else "",
         release=groups["release"],
-        version=groups["version"],
+        version=_BUILD_ID.sub("", groups["version"]) if groups["version"] else None,
     )
 
 

@@ -47,6 +47,8 @@ class Header:
 # __die_header() prints the low 16 bits: always four digits.
 _DIE = r"(?P<error_code>[0-9a-f]{4}) \[#(?P<die_count>\d{1,9})\]"
 _ESR = r"(?P<error_code>[0-9a-f]{1,16}) \[#(?P<die_count>\d{1,9})\]"
+# arch/x86/mm/extable.c: early_fixup_exception(), before there is a die()
+_EARLY = r"(?:rip|IP) [0-9a-f]{1,4}:(?P<rip>[0-9a-f]{8,16}) error (?P<error_code>[0-9a-f]{1,16}) cr2 (?:0x)?(?P<address>[0-9a-f]{1,16})"
 _ARM_AT = r"(?:virtual address )?(?P<address>[0-9a-f]{8,16})\b"
 _WATCHDOG = r"(?:NMI watchdog: |watchdog: )?(?:CPU\d+: )?"
 _SITE = r"(?P<bug_file>[^:\s]{1,200}):(?P<bug_line>\d{1,8})"
@@ -92,6 +94,9 @@ HEADERS: tuple[Header, ...] = (
     _row("user-memory-access", Role.ONGOING, "unable to execute userspace", r"unable to execute userspace code \(SMEP\?\) \(uid: (?P<uid>\d{1,10})\)", fatal=True, trap="#PF", access="execute"),
     _row("stack-overflow", Role.ONGOING, "stack guard page was hit", r"BUG: (?:(?P<stack_type>\S{1,24}) )?stack guard page was hit at (?P<hit_at>\w{8,20}|\(\w{1,20}\))(?: \(stack is (?P<stack_range>.{1,60})\))?", fatal=True),
     _row("double-fault", Role.ONGOING, "PANIC: double fault", r"(?:traps: )?PANIC: double fault, error_code: 0x(?P<error_code>[0-9a-f]{1,16})", fatal=True, trap="#DF"),
+    _row("bad-pointer", Role.ONGOING, "PANIC: early exception 0x0e", rf"PANIC: early exception 0x0e {_EARLY}", fatal=True, trap="#PF"),
+    _row("general-protection", Role.ONGOING, "PANIC: early exception 0x0d", rf"PANIC: early exception 0x0d {_EARLY}", fatal=True, trap="#GP"),
+    _row("unknown", Role.ONGOING, "PANIC: early exception", rf"PANIC: early exception (?P<vector>0x[0-9a-f]{{1,2}}) {_EARLY}", fatal=True),
     _row("bug", Role.ONGOING, "kernel BUG at", rf"kernel BUG at {_SITE}!", fatal=True),
     # --- x86 die() headers, arch/x86/kernel/dumpstack.c: __die_header()
     _row("unknown", Role.DIE, "Oops: ", rf"(?<!\w)(?<!error: )Oops: {_DIE}", fatal=True, trap="#PF"),
@@ -121,6 +126,7 @@ HEADERS: tuple[Header, ...] = (
     _row("user-memory-access", Role.ONGOING, "Unable to handle kernel execution of user", rf"Unable to handle kernel execution of user memory at {_ARM_AT}", fatal=True, machine="other", access="execute"),
     _row("bad-pointer", Role.ONGOING, "Unable to handle kernel", rf"(?:CPU )?(?:\d{{1,4}}:? )?Unable to handle kernel (?P<fault_words>.{{1,60}}?) (?:at|in) {_ARM_AT}", fatal=True, machine="other"),
     _row("bad-pointer", Role.ONGOING, "Unhandled fault: ", r"Unhandled fault: (?P<fault_words>.{1,60}?) \(0x(?P<error_code>[0-9a-f]{1,8})\) at 0x(?P<address>[0-9a-f]{8,16})\b", fatal=True, machine="arm"),
+    _row("stack-overflow", Role.ONGOING, "Insufficient stack space", r"(?P<bug>Insufficient stack space to handle exception)!", fatal=True, machine="arm64"),
     _row("bug", Role.DIE, "Internal error: Oops - BUG", rf"Internal error: Oops - BUG: {_ESR}", fatal=True, machine="other"),
     _row("invalid-opcode", Role.DIE, "Internal error: Oops - ", rf"Internal error: Oops - [Uu]ndefined instruction: {_ESR}", fatal=True, machine="other"),
     _row("unknown", Role.DIE, "Internal error: ", rf"Internal error: (?P<die_text>[^\[]{{0,80}}?): {_ESR}", fatal=True, machine="other"),
@@ -145,7 +151,7 @@ HEADERS: tuple[Header, ...] = (
     _row("soft-lockup", Role.START, "BUG: soft lockup", rf"{_WATCHDOG}BUG: soft lockup - CPU#(?P<cpu>\d{{1,6}}) stuck for (?P<seconds>\d{{1,9}})s!(?: \[{_TASK}\])?"),
     _row("hard-lockup", Role.START, "hard LOCKUP", rf"{_WATCHDOG}Watchdog detected hard LOCKUP on cpu (?P<cpu>\d{{1,6}})"),
     _row("hung-task", Role.START, "INFO: task ", rf"INFO: task {_TASK} (?P<state>blocked|blocked in I/O wait|can't die) for more than (?P<seconds>\d{{1,9}}) seconds\."),
-    _row("rcu-stall", Role.START, "detected", r"(?:rcu: )?INFO: (?P<flavour>rcu\w*) (?P<detected>self-detected stall on CPU|detected (?:expedited )?stalls? on (?:CPUs/tasks|tasks)?)"),
+    _row("rcu-stall", Role.START, "detected", r"(?:rcu: )?INFO: (?P<flavour>rcu\w*) (?P<detected>self-detected stall on CPU|detected (?:expedited )?stalls? on (?:CPUs/tasks|tasks)?)(?::? \{ ?(?P<cpus>[^}]{0,80}?) ?\} *(?:\((?:detected by (?P<detected_by>\d{1,6}), )?t=(?P<jiffies>\d{1,12}) jiffies)?)?"),
     _row("workqueue-stall", Role.START, "workqueue lockup", r"(?:workqueue: )?BUG: workqueue lockup - pool (?P<pool>.{1,120}?) stuck for (?P<seconds>\d{1,9})s!"),
     # --- memory
     _row("oom-kill", Role.START, "invoked oom-killer", r"(?P<comm>.{1,24}) invoked oom-killer: gfp_mask=(?P<gfp_mask>[^,\s]{1,100})(?:, (?:nodemask=\S+, )?order=(?P<order>-?\d{1,3}))?"),
@@ -189,6 +195,7 @@ NOTES: tuple[Header, ...] = (
     _row("slab-corruption", Role.NOTE, "First byte 0x", rf"\[(?P<problem>[\w ]{{1,40}})\] {_FIRST_BYTE}"),
     _row("sysrq", Role.NOTE, "rigger a crash", r"(?:sysrq: )?(?:SysRq : )?(?P<message>Trigger a crash)"),
     _row("double-free", Role.NOTE, "double free detected", r"(?:slab: )?(?P<message>double free detected.{0,120})"),
+    _row("", Role.NOTE, "panicked at ", r"\w{1,60}: panicked at (?P<rust_panic>[^:\s]{1,200}:\d{1,8}:\d{1,6}):"),
     _row("", Role.NOTE, "overran stack", r"(?P<stack_overrun>Thread overran stack, or stack corrupted)"),
     _row("", Role.NOTE, "GPF could be caused", r"kasan: (?P<kasan_hint>GPF could be caused by NULL-ptr deref or user memory access)"),
     _row("", Role.NOTE, "KASAN: ", r"KASAN: (?P<kasan_hint>null-ptr-deref|probably user-memory-access|maybe wild-memory-access) in range \[(?P<kasan_range>0x[0-9a-f]{16}-0x[0-9a-f]{16})\]"),

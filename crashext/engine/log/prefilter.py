@@ -28,6 +28,7 @@ _DIRECT = (
     b"[Hardware Error]: CPU ",
     b"hard LOCKUP on cpu ",
     b"_lock trap at address: ",
+    b"Insufficient stack space",
 )
 _KEPT = b"ABCFGINOPRSUW[]#:"
 _DROPPED = bytes(set(range(256)) - set(_KEPT))
@@ -37,7 +38,7 @@ _RESIDUE = (
     (b"[#", (b"[#",)),
     (b"WARNING:", (b"WARNING: ",)),
     (b"UBSAN:", (b"UBSAN: ",)),
-    (b"PANIC:", (b"PANIC: double fault",)),
+    (b"PANIC:", (b"PANIC: double fault", b"PANIC: early exception")),
     (b"INFO:", (b"INFO: task ", b"INFO: rcu", b"[ INFO: ", b"INFO: trying to register")),
 )
 

@@ -75,6 +75,8 @@ _MONOTONIC = re.compile(r"([\w.-]{1,255}) (?:kernel|vmunix|klogd)(?:\[\d{1,10}\]
 _RFC5424 = re.compile(
     r"(\S{1,255}) ([\w./-]{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]{0,255}\]) (.*)", re.S
 )
+# What syslogd writes to every terminal has no stamp: " kernel:BUG: soft lockup …".
+_WALL = re.compile(r" {0,2}kernel: ?")
 _ANDROID = re.compile(
     r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]]{1,24}?:\s*(\d{1,7})\] )", re.A
 )
@@ -145,8 +147,8 @@ def _slow(raw: str, number: int) -> Line:
                 text = match[3]
         elif (match := _RFC5424.match(text)) and match[2] in _KERNEL_PROGRAMS:
             host, program, text = match[1], "kernel", match[3]
-    elif text.startswith("kernel: "):
-        text = text[8:]
+    elif match := _WALL.match(text):
+        text = text[match.end() :]
         program = "kernel"
     elif match := _LEVEL.match(text):
         text = text[match.end() :]
