@@ -15,8 +15,9 @@ import crash
 import drgn
 from drgn.helpers.linux.module import find_module, for_each_module
 
-from crashext.debugfiles import packing, unpack
+from crashext.debugfiles import choose, packing, unpack
 from crashext.errors import Unknown
+from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn_over_crash import program
 
 #: crash keeps 255 bytes of a module file's path (MAX_MOD_NAMELIST in crash's defs.h).
@@ -65,13 +66,19 @@ def short_path(path: str) -> str:
 
 
 def debug_file(module: drgn.RelocatableModule) -> str:
-    """The file with the module's debug info. Raises Unknown."""
+    """The file with the module's debug info; it may be packed. Raises Unknown."""
     if module.wants_debug_file():
         module.prog.load_module_debug_info(module)
     path = module.debug_file_path
-    if path is None:
+    if path is not None and os.path.exists(path):
+        return str(path)
+    # drgn got the file unpacked and has no path that can be opened: look for it again.
+    wanted = module.build_id.hex() if module.build_id else None
+    candidates = DebugFileFinder.of(module.prog).module_files(module.name, wanted)
+    choice = choose(candidates, wanted, "module")
+    if choice.file is None:
         raise Unknown(f"no file with debug info for module {module.name}; give its directory: -S")
-    return str(path)
+    return choice.file.path
 
 
 def load_lines(name: str) -> str:

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands that only crash has: epython, drgn, crashext; their help; lines of modules."""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+import crashext
+from crashext.lab.store import Dump
+from tests.lab.crash_session import CrashSession
+
+COMMANDS = ("explain", "oops", "rip", "mods", "epython", "drgn", "crashext")
+
+
+@pytest.fixture(scope="module")
+def seed_crash(dump: Callable[..., Dump]) -> Dump:
+    return dump("null-write-unload")
+
+
+def open_session(extension: Path, crash: Dump, directory: Path, **environment: str) -> CrashSession:
+    arguments = ["-s", str(crash.vmlinux), str(crash.vmcore)]
+    session = CrashSession(arguments, directory=str(directory), environment=environment)
+    assert session.run(f"extend {extension}") == f"{extension}: shared object loaded\n"
+    return session
+
+
+@pytest.fixture(scope="module")
+def session(
+    extension: Path, seed_crash: Dump, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CrashSession]:
+    directory = tmp_path_factory.mktemp("here")
+    programs = tmp_path_factory.mktemp("there")
+    (directory / "here.py").write_text("import sys\nprint('here', sys.argv)\n")
+    (programs / "there.py").write_text("import helper\nprint('there', helper.WORD)\n")
+    (programs / "helper.py").write_text("WORD = 'helped'\n")
+    with open_session(extension, seed_crash, directory, PYKDUMPPATH=str(programs)) as made:
+        yield made
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_a_page_in_crash_s_form(session: CrashSession, name: str) -> None:
+    lines = session.run(f"help {name}").splitlines()
+    assert lines[1] == "NAME"
+    assert lines[2].startswith(f"  {name} - ")
+    assert lines[4] == "SYNOPSIS"
+    assert lines[5].startswith(f"  {name}")
+    assert lines[7] == "DESCRIPTION"
+    assert "EXAMPLES" in lines
+    assert any(line.startswith(f"    crash> {name}") for line in lines)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_h_is_a_short_page(session: CrashSession, name: str) -> None:
+    assert session.run(f"{name} -h").startswith(f"usage: {name}")
+
+
+def test_the_commands_are_in_the_list_of_help(session: CrashSession) -> None:
+    assert set(COMMANDS) <= set(session.run("help").split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_unknown_option_is_one_line(session: CrashSession, name: str) -> None:
+    said = session.run(f"{name} --nosuch")
+    assert said.startswith(f"{name}: ")
+    assert said.endswith(f"see {name} -h\n")
+    assert said.count("\n") == 1
+
+
+# epython
+
+
+def test_a_program_in_the_current_directory_without_its_suffix(session: CrashSession) -> None:
+    assert session.run("epython here one two") == "here ['./here.py', 'one', 'two']\n"
+
+
+def test_a_program_in_pykdumppath_imports_its_neighbours(session: CrashSession) -> None:
+    assert session.run("epython there") == "there helped\n"
+
+
+def test_a_missing_program_says_where_it_was_looked_for(session: CrashSession) -> None:
+    said = session.run("epython nosuch")
+    assert said.startswith("epython: no program nosuch in ., ")
+    assert said.endswith("; PYKDUMPPATH lists directories\n")
+
+
+def test_the_prompt_of_python(session: CrashSession) -> None:
+    session.send("epython\n")
+    session.wait_for(">>> ")
+    session.send("crash.addr2sym(crash.sym2addr('init_task'))\n")
+    assert "'init_task'" in session.wait_for(">>> ")
+    session.send("while True: pass\n")
+    session.wait_for("... ")
+    session.send("\n")
+    session.interrupt()
+    assert "KeyboardInterrupt" in session.wait_for(">>> ")
+    session.send("\x04")
+    session.wait_for_prompt()
+
+
+def test_a_registered_program_is_a_command_with_help(session: CrashSession, tmp_path: Path) -> None:
+    tool = tmp_path / "registers.py"
+    tool.write_text(
+        "import crash\n"
+        "page = ('here', 'prints its arguments', '[word ...]', '  A page.')\n"
+        "print(crash.register_epython_prog(*page), crash.register_epython_prog(*page))\n"
+    )
+    assert session.run(f"epython {tool}") == "True False\n"
+    assert session.run("here a b") == "here ['./here.py', 'a', 'b']\n"
+    assert "here - prints its arguments" in session.run("help here")
+
+
+# crashext
+
+
+def test_about_names_versions_and_files(session: CrashSession, seed_crash: Dump) -> None:
+    shown = dict(line.split(maxsplit=1) for line in session.run("crashext").splitlines())
+    assert shown["crashext"].startswith(f"{crashext.__version__} ")
+    assert shown["dump"] == str(seed_crash.vmcore)
+    assert shown["targets"] == "crash, and drgn on crash's memory"
+
+
+# drgn
+
+
+def test_drgn_code_sees_the_kernel(session: CrashSession) -> None:
+    said = session.run("drgn -e \"print(prog['init_task'].comm)\"")
+    assert said == '(char [16])"swapper/0"\n'
+
+
+def test_a_drgn_script_walks_tasks_modules_and_types(session: CrashSession, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print(sorted(t.comm.string_() for t in for_each_task(prog) if t.pid == 1))\n"
+        "print(sizeof(prog.type('struct list_head')))\n"
+        "symbol, = {s.name for s in prog.symbols('cleanup_module')}\n"
+        "print(symbol, prog.symbol(prog.symbols('cleanup_module')[0].address).name)\n"
+        "print(prog.function('hello_exit').type_.type_name())\n"
+        "import drgn\n"
+        "print(drgn.get_default_prog() is prog)\n"
+    )
+    assert session.run(f"drgn {script}").splitlines() == [
+        "[b'init']",
+        "16",
+        "cleanup_module cleanup_module",
+        "void (void)",
+        "True",
+    ]
+
+
+def test_drgn_unwinds_from_registers_in_memory(session: CrashSession, tmp_path: Path) -> None:
+    script = tmp_path / "unwind.py"
+    script.write_text(
+        "from crashext.targets.crash import open_target\n"
+        "frame = open_target().exception_frame(None)\n"
+        "regs = Object(prog, 'struct pt_regs', address=frame.address)\n"
+        "print([f.name for f in prog.stack_trace(regs)][:2])\n"
+    )
+    assert session.run(f"drgn {script}") == "['hello_exit', '__do_sys_delete_module']\n"
+
+
+def test_drgn_reads_what_crash_reads(session: CrashSession, tmp_path: Path) -> None:
+    script = tmp_path / "memory.py"
+    script.write_text(
+        "import crash\n"
+        "for name in ('init_task', 'linux_banner', 'modules'):\n"
+        "    address = crash.sym2addr(name)\n"
+        "    same = prog.read(address, 256) == crash.readmem(address, 256)\n"
+        "    physical = crash.kvtop(address)\n"
+        "    print(same, prog.read(physical, 256, True) == crash.readmem(address, 256))\n"
+        "try: prog.read(0xffffffffff000000, 8)\n"
+        "except FaultError as error: print(error)\n"
+    )
+    assert session.run(f"drgn {script}").splitlines() == [
+        *["True True"] * 3,
+        "crash cannot read memory: 0xffffffffff000000",
+    ]
+
+
+def test_the_prompt_of_drgn(session: CrashSession) -> None:
+    session.send("drgn\n")
+    session.wait_for(">>> ")
+    session.send("prog['init_task'].pid\n")
+    assert "(pid_t)0\n" in session.wait_for(">>> ")
+    session.send("%nosuch\n")
+    assert "nosuch: command not found\n" in session.wait_for(">>> ")
+    session.send("exit()\n")
+    session.wait_for_prompt()
+
+
+def test_a_failing_drgn_script_is_one_line(session: CrashSession) -> None:
+    assert session.run("drgn -e \"prog['nosuch']\"") == (
+        "drgn: _drgn.ObjectNotFoundError: could not find 'nosuch' (<drgn -e>:1);"
+        " drgn -v shows the traceback\n"
+    )
+
+
+# Lines of modules
+
+
+def exit_address(session: CrashSession) -> str:
+    return session.run("sym hello_exit").split()[0]
+
+
+def test_explain_teaches_crash_the_lines_of_the_module(
+    extension: Path, seed_crash: Dump, tmp_path: Path
+) -> None:
+    line = seed_crash.truth.line
+    with open_session(extension, seed_crash, tmp_path) as session:
+        assert "(not loaded)" in session.run("mod | grep hello")
+        answer = session.run("explain")
+        rip = next(w for w in answer.split() if w.startswith("(0x")).strip("()")
+        assert f"/main.c: {line}\n" in session.run(f"dis -l {rip} 1")
+        assert f"\n* {line}\t" in session.run(f"dis -s {rip}")
+        assert f"/main.c: {line}\n" in session.run("bt -l")
+        assert session.run(f"sym {rip}").endswith(f"/main.c: {line}\n")
+        # and its data: a stock "mod -s" leaves .data and .bss at guessed addresses
+        for name in ("lkm_mutex_a", "fault_armed"):
+            address = session.run(f"sym {name}").split()[0]
+            assert f"0x{address} <{name}>" in session.run(f"p &{name}")
+
+
+def test_lines_from_a_packed_module_file_in_another_directory(
+    extension: Path, seed_crash: Dump, tmp_path: Path
+) -> None:
+    alone = tmp_path / "dump"
+    alone.mkdir()
+    shutil.copy(seed_crash.vmcore, alone)
+    (alone / "vmlinux").symlink_to(seed_crash.vmlinux)
+    packed = tmp_path / "packed" / "deep"
+    packed.mkdir(parents=True)
+    (packed / "hello.ko.xz").write_bytes(lzma.compress(seed_crash.module.read_bytes(), preset=0))
+    with CrashSession(["-s", "vmlinux", "vmcore"], directory=str(alone)) as session:
+        session.run(f"extend {extension}")
+        assert session.run("crashext lines hello") == (
+            "hello: no file with debug info for module hello; give its directory: -S\n"
+        )
+        said = session.run(f"crashext lines -S {tmp_path / 'packed'} hello")
+        assert said.startswith("hello: /proc/self/fd/")
+        assert f"/main.c: {seed_crash.truth.line}\n" in session.run("dis -l hello_exit")
+
+
+def test_a_module_file_of_another_build_is_not_taken(
+    extension: Path, seed_crash: Dump, dump: Callable[..., Dump], tmp_path: Path
+) -> None:
+    alone = tmp_path / "dump"
+    alone.mkdir()
+    shutil.copy(seed_crash.vmcore, alone)
+    (alone / "vmlinux").symlink_to(seed_crash.vmlinux)
+    module = bytearray(seed_crash.module.read_bytes())
+    note = module.index(b"GNU\0") + 4
+    module[note] ^= 0xFF
+    (alone / "hello.ko").write_bytes(module)
+    with CrashSession(["-s", "vmlinux", "vmcore"], directory=str(alone)) as session:
+        session.run(f"extend {extension}")
+        assert session.run("crashext lines hello").startswith("hello: no file with debug info")
+        assert "(not loaded)" in session.run("mod | grep hello")
