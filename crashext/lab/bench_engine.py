@@ -12,7 +12,7 @@ from typing import Callable, NamedTuple
 
 from crashext.engine import blame, codes, title, values
 from crashext.engine.model import Rip, StackFrame
-from crashext.engine.x86 import decoder, insn, pagefault
+from crashext.engine.x86 import borders, insn, pagefault
 
 #: 42 bytes before RIP and 22 from it on, as a Code: line has them (a NULL dereference in 5.17).
 CODE = bytes.fromhex(
@@ -95,9 +95,9 @@ def measure() -> list[Cost]:
         Cost("read a typed code", microseconds(lambda: codes.explain_code("0x0002"))),
     ]
 
-    def borders(size: int) -> Callable[[], object]:
+    def find_borders(size: int) -> Callable[[], object]:
         data = (CODE[:FAULT_INDEX] * (size // FAULT_INDEX + 1))[:size]
-        return lambda: decoder.borders_before(data, size)
+        return lambda: borders.borders_before(data, size)
 
     def choose(depth: int) -> Callable[[], object]:
         frames = _stack(depth)
@@ -108,7 +108,7 @@ def measure() -> list[Cost]:
         return lambda: title.bucket("null-deref", frames)
 
     costs += [
-        _sized("find instruction borders in 1,000 bytes", borders, 1000),
+        _sized("find instruction borders in 1,000 bytes", find_borders, 1000),
         _sized("blame one of 1,000 frames", choose, 1000),
         _sized("bucket of 1,000 frames", bucket, 1000),
     ]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crashext.engine.x86 import decoder
+from crashext.engine.x86 import borders, decoder
 
 DATA = Path(__file__).parents[2] / "data" / "engine" / "objdump.txt"
 ROWS = [line.split("\t") for line in DATA.read_text().splitlines() if not line.startswith("#")]
@@ -49,7 +49,7 @@ def test_the_instruction_before_rip_is_found() -> None:
     wrong = []
     for border in windows(1000):
         window = TEXT[border - 42 : border + 22]
-        start, certain = decoder.borders_before(window, 42)
+        start, certain = borders.borders_before(window, 42)
         run = decoder.decode_run(window[:42], start, border - 42 + start)
         if certain or not run or run[-1].address not in BORDERS:
             wrong.append(hex(BASE + border))
@@ -61,7 +61,7 @@ def test_what_is_shown_before_rip_is_hardly_ever_wrong() -> None:
     shown = 0
     for border in windows(1000):
         window = TEXT[border - 42 : border + 22]
-        start, _ = decoder.borders_before(window, 42)
+        start, _ = borders.borders_before(window, 42)
         run = decoder.decode_run(window[:42], start, border - 42 + start)
         shown += len(run)
         wrong += not all(insn.address in BORDERS for insn in run)
@@ -71,24 +71,24 @@ def test_what_is_shown_before_rip_is_hardly_ever_wrong() -> None:
 
 def test_a_known_function_start_is_certain() -> None:
     window = bytes.fromhex("cccccccc" "0f1f440000" "534889fb" "8b4720")  # fmt: skip
-    assert decoder.borders_before(window, 13, function_offset=9) == (4, True)
+    assert borders.borders_before(window, 13, function_offset=9) == (4, True)
 
 
 def test_a_function_offset_that_does_not_fit_is_not_believed() -> None:
     window = bytes.fromhex("0f1f440000" "534889fb" "8b4720")  # fmt: skip
-    assert decoder.borders_before(window, 9, function_offset=8)[1] is False
+    assert borders.borders_before(window, 9, function_offset=8)[1] is False
 
 
 @pytest.mark.parametrize("index", [-1, 5])
 def test_an_index_outside_is_a_programming_error(index: int) -> None:
     with pytest.raises(ValueError, match="outside"):
-        decoder.borders_before(b"\x90" * 4, index)
+        borders.borders_before(b"\x90" * 4, index)
 
 
 @given(st.binary(max_size=80), st.data())
 def test_borders_of_any_bytes_lead_to_rip(data: bytes, draw: st.DataObject) -> None:
     index = draw.draw(st.integers(0, len(data)))
-    start, _ = decoder.borders_before(data, index)
+    start, _ = borders.borders_before(data, index)
     run = decoder.decode_run(data[:index], start, start)
     assert (run[-1].end if run else start) == index
 

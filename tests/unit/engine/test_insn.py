@@ -162,14 +162,14 @@ def test_no_code_is_unknown_not_a_guess() -> None:
 
 def test_missing_iced_is_said_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "iced_x86", None)
-    decoder._tables.cache_clear()
+    decoder.tables_of_iced.cache_clear()
     try:
         with pytest.raises(Unknown, match=r"pip install iced-x86"):
             insn.decode_at(b"\x90", 0, RIP)
         assert not decoder.available()
     finally:
         monkeypatch.undo()
-        decoder._tables.cache_clear()
+        decoder.tables_of_iced.cache_clear()
 
 
 def test_registers_are_named_as_the_decoder_names_them() -> None:

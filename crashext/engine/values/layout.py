@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The x86-64 address map: which region an address lies in.
+
+Documentation/arch/x86/x86_64/mm.rst, arch/x86/include/asm/page_64_types.h. KASLR moves the direct
+map, vmalloc and vmemmap; what is said of them without knowing their bases is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Optional
+
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class AddressLayout:
+    """Where one kernel's regions are. None means unknown: KASLR moves the three bases.
+
+    ``page_offset``, ``vmalloc`` and ``vmemmap`` are page_offset_base, vmalloc_base and
+    vmemmap_base of the kernel; ``text`` is the address of ``_text``.
+    """
+
+    five_level: bool = False
+    page_offset: Optional[int] = None
+    vmalloc: Optional[int] = None
+    vmemmap: Optional[int] = None
+    text: Optional[int] = None
+    modules_start: Optional[int] = None
+    modules_end: Optional[int] = None
+    #: For a guess where the bases are unknown: the base of gs (per-CPU data lies in the direct map)
+    #: and the stack pointer (stacks lie in vmalloc since 4.9).
+    per_cpu: Optional[int] = None
+    stack: Optional[int] = None
+    #: CONFIG_KASAN_SHADOW_OFFSET, when the kernel has KASAN (generic).
+    kasan_shadow_offset: Optional[int] = None
+
+    @classmethod
+    def fixed(cls, *, five_level: bool = False, old: bool = False) -> AddressLayout:
+        """The map without KASLR. ``old``: before 4.20 the direct map began at ffff8800…
+
+        (commit d52888aa2753 "x86/mm: Move LDT remap out of KASLR region on 5-level paging").
+        """
+        if five_level:
+            return cls(
+                five_level=True,
+                page_offset=0xFF10_0000_0000_0000 if old else 0xFF11_0000_0000_0000,
+                vmalloc=0xFFA0_0000_0000_0000,
+                vmemmap=0xFFD4_0000_0000_0000,
+            )
+        return cls(
+            page_offset=0xFFFF_8800_0000_0000 if old else 0xFFFF_8880_0000_0000,
+            vmalloc=0xFFFF_C900_0000_0000,
+            vmemmap=0xFFFF_EA00_0000_0000,
+        )
+
+    def with_registers(self, registers: Mapping[str, int]) -> AddressLayout:
+        """The same, with what the registers of a report suggest: ``rsp``, ``gs`` or ``gs_base``."""
+        per_cpu = registers.get("gs_base", registers.get("gs"))
+        return replace(
+            self,
+            per_cpu=per_cpu if per_cpu is not None and per_cpu >> 63 else self.per_cpu,
+            stack=registers.get("rsp", self.stack),
+        )
+
+    @property
+    def address_bits(self) -> int:
+        """Significant bits of a virtual address: 48, or 57 with 5-level paging."""
+        return 57 if self.five_level else 48
+
+
+class Region(NamedTuple):
+    """A part of the address map. ``certain`` is false where KASLR could have moved a border."""
+
+    name: str  # "direct map", "vmalloc", "user", "non-canonical", …
+    start: int
+    end: int  # inclusive
+    certain: bool = True
+
+
+def is_canonical(value: int, address_bits: int = 48) -> bool:
+    """Whether bits 63 … address_bits-1 are all equal: else an access raises #GP, not #PF."""
+    top = value >> (address_bits - 1)
+    return top == 0 or top == (1 << (65 - address_bits)) - 1
+
+
+def _kernel_regions(layout: AddressLayout) -> list[Region]:
+    """The upper half, highest first; gaps stay out."""
+    tail = [
+        Region("error numbers (ERR_PTR)", 0xFFFF_FFFF_FFFF_F001, _MASK),
+        Region("unused hole at the top", 0xFFFF_FFFF_FFE0_0000, 0xFFFF_FFFF_FFFF_F000),
+        Region("vsyscall", 0xFFFF_FFFF_FF60_0000, 0xFFFF_FFFF_FF60_0FFF),
+        Region("fixmap", 0xFFFF_FFFF_FF00_0000, 0xFFFF_FFFF_FFDF_FFFF),
+    ]
+    modules_end = layout.modules_end or 0xFFFF_FFFF_FEFF_FFFF
+    if layout.modules_start:
+        tail.append(Region("modules", layout.modules_start, modules_end))
+        tail.append(Region("kernel text mapping", 0xFFFF_FFFF_8000_0000, layout.modules_start - 1))
+    else:
+        # MODULES_VADDR: ffffffffa0000000 with a 512 MB kernel image, ffffffffc0000000 with the
+        # 1 GB that CONFIG_RANDOMIZE_BASE gives it (arch/x86/include/asm/page_64_types.h).
+        tail.append(Region("modules", 0xFFFF_FFFF_C000_0000, modules_end))
+        tail.append(
+            Region(
+                "modules (or kernel text mapping, when KASLR is built in)",
+                0xFFFF_FFFF_A000_0000,
+                0xFFFF_FFFF_BFFF_FFFF,
+                certain=False,
+            )
+        )
+        tail.append(Region("kernel text mapping", 0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_9FFF_FFFF))
+    return [
+        *tail,
+        Region("EFI runtime services", 0xFFFF_FFEF_0000_0000, 0xFFFF_FFFE_FFFF_FFFF),
+        Region("espfix stacks", 0xFFFF_FF00_0000_0000, 0xFFFF_FF7F_FFFF_FFFF),
+        Region("cpu_entry_area", 0xFFFF_FE00_0000_0000, 0xFFFF_FE7F_FFFF_FFFF),
+        *_movable_regions(layout),
+    ]
+
+
+#: Two addresses nearer than this lie in the same region: the movable regions are at least 1 TB
+#: apart in practice (the direct map has the size of memory, vmalloc is filled from its start).
+_NEAR = 1 << 40
+
+
+def _movable_regions(layout: AddressLayout) -> list[Region]:
+    five = layout.five_level
+    if layout.page_offset is None or layout.vmalloc is None:
+        return _guessed_regions(layout)
+    regions = []
+    vmalloc_end = layout.vmalloc + ((0x32 << 48) if five else (32 << 40)) - 1
+    if layout.vmemmap is not None:
+        vmalloc_end = min(vmalloc_end, layout.vmemmap - 1)
+        regions.append(
+            Region(
+                "vmemmap (struct page)",
+                layout.vmemmap,
+                layout.vmemmap + ((1 << 50) if five else (1 << 40)) - 1,
+            )
+        )
+    regions.append(Region("vmalloc", layout.vmalloc, vmalloc_end))
+    regions.append(Region("direct map of memory", layout.page_offset, layout.vmalloc - 1))
+    return regions
+
+
+def _guessed_regions(layout: AddressLayout) -> list[Region]:
+    """What registers and the bases without KASLR suggest; none of it is certain."""
+    regions = []
+    near = (
+        ("direct map of memory (near the per-CPU base)", layout.per_cpu),
+        ("vmalloc (near the stack)", layout.stack),
+    )
+    anchors = [anchor for _, anchor in near if anchor is not None]
+    if len(anchors) == 2 and abs(anchors[0] - anchors[1]) < 2 * _NEAR:
+        anchors = []  # stacks in the direct map: before 4.9, or without VMAP_STACK
+    for name, anchor in near:
+        if anchor is not None and anchor in anchors:
+            regions.append(Region(name, anchor - _NEAR, anchor + _NEAR - 1, certain=False))
+    default = AddressLayout.fixed(five_level=layout.five_level)
+    old = AddressLayout.fixed(five_level=layout.five_level, old=True)
+    for name, start in (
+        ("vmemmap (struct page)", default.vmemmap),
+        ("vmalloc", default.vmalloc),
+        ("direct map of memory", default.page_offset),
+        ("direct map of memory (before 4.20)", old.page_offset),
+    ):
+        if start is not None:
+            regions.append(
+                Region(f"{name}, unless KASLR moved it", start, start + _NEAR - 1, certain=False)
+            )
+    low = 0xFF10_0000_0000_0000 if layout.five_level else 0xFFFF_8800_0000_0000
+    regions.append(
+        Region(
+            "kernel memory (direct map, vmalloc or vmemmap)",
+            low,
+            0xFFFF_FDFF_FFFF_FFFF,
+            certain=False,
+        )
+    )
+    return regions
+
+
+def region_of(value: int, layout: Optional[AddressLayout] = None) -> Region:
+    """The region of the x86-64 address map that holds an address.
+
+    Without ``layout`` the map of a 4-level kernel without KASLR is assumed, and what KASLR could
+    have moved has ``certain=False``.
+    """
+    layout = layout or AddressLayout()
+    half = 1 << (layout.address_bits - 1)
+    if value < half:
+        return Region("user", 0, half - 1)
+    if value < (1 << 64) - half:
+        return Region("non-canonical", half, (1 << 64) - half - 1)
+    for region in _kernel_regions(layout):
+        if region.start <= value <= region.end:
+            return region
+    return Region("unused hole of the kernel's address map", value, value, certain=False)
