@@ -187,18 +187,21 @@ def find_entries(stack: Stack, entries: Iterable[tuple[int, int, str]]) -> list[
 
 def search(
     stacks: Iterable[Stack],
-    entries: Sequence[tuple[int, int, str]],
+    entries: Iterable[tuple[int, int, str]],
     report: Optional[Report],
 ) -> tuple[Match, str]:
     """The ``pt_regs`` of the crash on one of the stacks (likeliest first), and how it was found.
 
-    The log's registers are looked for on every stack first, then entries into the kernel. Raises
-    Unknown when there is none, or when the report is about no exception.
+    Stacks and entries may be generators: what is not needed is not read. The log's registers are
+    looked for on every stack first, then entries into the kernel. Raises Unknown when there is
+    none, or when the report is about no exception.
     """
-    areas = list(stacks)
+    areas: list[Stack] = []
     logged = report.registers if report is not None else {}
-    if "rsp" in logged and logged.get("cs", 0x10) & 3 == 0:
-        for area in areas:
+    kernel = logged.get("cs", 0x10) & 3 == 0
+    for area in stacks:
+        areas.append(area)
+        if kernel:
             found = find_logged(area, logged)
             if found:
                 best = max(found, key=lambda match: (match.agreeing, match.address))
@@ -210,7 +213,7 @@ def search(
         raise Unknown(f"the report is no exception ({report.headline})")
     wanted = list(entries)
     if report is not None and report.trap is not None:
-        wanted = [entry for entry in entries if TRAPS[entry[2]] == report.trap] or wanted
+        wanted = [entry for entry in wanted if TRAPS[entry[2]] == report.trap] or wanted
     for area in areas:
         for match, name in find_entries(area, wanted):
             if match.registers["rsp"] != logged.get("rsp", match.registers["rsp"]):

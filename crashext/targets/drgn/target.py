@@ -170,16 +170,14 @@ class DrgnTarget(ModuleQuestions):
         for cpu in wanted:
             yield from cpus.cpu_stacks(self.prog, cpu)
 
-    def _entries(self) -> list[tuple[int, int, str]]:
+    def _entries(self) -> Iterator[tuple[int, int, str]]:
         """(start, end, name) of the exception entries that this kernel has."""
-        result = []
         for name in exception.TRAPS:
             try:
                 symbol = self.prog.symbol(name)
             except LookupError:
                 continue
-            result.append((symbol.address, symbol.address + (symbol.size or 64), name))
-        return result
+            yield symbol.address, symbol.address + (symbol.size or 64), name
 
     def _trap(self, frame: ExceptionFrame) -> None:
         """Trap from the entry that saved the registers; error code where the hardware pushed one.
