@@ -151,7 +151,7 @@ kdump_commands() {
 		;;
 	suse)
 		echo "zypper install kdump kexec-tools"
-		echo "kdumptool commandline -u; systemctl enable kdump; reboot"
+		echo "systemctl enable kdump; systemctl start kdump (fails, but sets crashkernel=); reboot"
 		echo "check: systemctl status kdump"
 		;;
 	arch)

@@ -148,7 +148,9 @@ check_headers() {
 		fi
 		return 1
 	fi
-	built=$(cat "$build/include/config/kernel.release" 2>/dev/null)
+	# What becomes the module's vermagic; kernel.release is another thing in Debian's headers.
+	built=$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+		"$build/include/generated/utsrelease.h" 2>/dev/null)
 	if [ -n "$built" ] && [ "$built" != "$release" ]; then
 		problem "the headers in $build are for $built, but $release runs" \
 			"$(headers_command)"

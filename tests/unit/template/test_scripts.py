@@ -62,7 +62,10 @@ class Machine:
     def headers(self, release: str, compiler: str, built: str = "") -> None:
         build = f"lib/modules/{release}/build"
         self.file(f"{build}/Makefile", "")
-        self.file(f"{build}/include/config/kernel.release", f"{built or release}\n")
+        self.file(
+            f"{build}/include/generated/utsrelease.h",
+            f'#define UTS_RELEASE "{built or release}"\n',
+        )
         self.file(f"{build}/.config", f'CONFIG_CC_VERSION_TEXT="{compiler}"\n')
 
     def run(self, script: str, *words: str) -> subprocess.CompletedProcess[str]:
