@@ -13,11 +13,11 @@ constructors, callbacks inside driver data.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from drgn import Object, Program, cast, container_of, sizeof
+from drgn import Object, Program, StackTrace, cast, container_of, sizeof
 from drgn.helpers.linux.cpumask import for_each_present_cpu
 from drgn.helpers.linux.device import MAJOR, MINOR, for_each_registered_chrdev
 from drgn.helpers.linux.fs import d_path, for_each_file
@@ -488,30 +488,43 @@ _SWEEPS: dict[str, Callable[[Program, NameOf], Found]] = {
 }
 
 
-def stack_users(prog: Program, name_of: NameOf, spans: Sequence[tuple[int, int]]) -> Found:
+def stack_users(
+    prog: Program,
+    name_of: NameOf,
+    spans: Sequence[tuple[int, int]],
+    known: Mapping[int, Sequence[int]],
+) -> Found:
     """Tasks in whose stack trace the code in ``spans`` (``[start, end)``) appears.
 
     The raw stack is searched first: unwinding all tasks of a big machine would take too long.
+
+    :param known: ``struct task_struct`` address → program counters of its trace, for a task that
+        the caller can unwind and drgn alone cannot (the crashed one, without saved registers).
     """
     size = thread_size(prog)
     for task in itertools.islice(for_each_task(prog), MAX_ENTRIES):
-        try:
-            if not _stack_holds(prog, int(task.stack.value_()), size, spans):
-                continue
-            trace = prog.stack_trace(task)
-        except NO_ANSWER:
-            continue
-        for frame in trace:
+        address = int(task.value_())
+        counters = known.get(address)
+        if counters is None:
             try:
-                pc = frame.pc
-            except LookupError:
+                if not _stack_holds(prog, int(task.stack.value_()), size, spans):
+                    continue
+                counters = list(_counters(prog.stack_trace(task)))
+            except NO_ANSWER:
                 continue
-            if any(start <= pc < end for start, end in spans):
-                who = f"{_text(task.comm)} (pid {int(task.pid.value_())})"
-                symbol = name_of(pc)
-                text = f"{who} is in {symbol or hex(pc)}"
-                yield CodePointer("stack", text, int(task.value_()), pc, symbol)
-                break
+        pc = next((pc for pc in counters if any(s <= pc < end for s, end in spans)), None)
+        if pc is not None:
+            who = f"{_text(task.comm)} (pid {int(task.pid.value_())})"
+            symbol = name_of(pc)
+            yield CodePointer("stack", f"{who} is in {symbol or hex(pc)}", address, pc, symbol)
+
+
+def _counters(trace: StackTrace) -> Iterator[int]:
+    for frame in trace:
+        try:
+            yield int(frame.pc)
+        except LookupError:  # a frame without a program counter is the last one
+            return
 
 
 def _stack_holds(prog: Program, base: int, size: int, spans: Sequence[tuple[int, int]]) -> bool:
