@@ -53,6 +53,7 @@ class Request:
     dump: str = "elf"
     boot: tuple[str, ...] = ()
     memory: int = 256
+    prepare: str = ""  # shell commands for the guest, before the trigger
     built: Optional[Path] = None  # the module as build() left it; None: build it in ``out``
 
 
@@ -209,8 +210,8 @@ def _crash(
     out: Path, cache: Cache,
 ) -> None:  # fmt: skip
     tree = guest_tree(
-        kernel, modules, [insmod_line(fault, modules[0].stem)], trigger_script(fault, module),
-        fault.sysctl, cache,
+        kernel, modules, [insmod_line(fault, modules[0].stem)],
+        f"{request.prepare}\n{trigger_script(fault, module)}", fault.sysctl, cache,
     )  # fmt: skip
     console = out / "console.log"
     real = request.dump == "kdump-real"

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -67,7 +67,8 @@ def key(module: Path, kernel: Kernel, request: Request) -> str:
     digest = hashlib.sha256(build_key(module, kernel).encode())
     for name in ("init", "capture"):
         digest.update(guest_file(name))
-    parts = (request.fault, request.dump, " ".join(request.boot), request.memory, _GENERATION)
+    parts = (request.fault, request.dump, " ".join(request.boot), request.memory,
+             request.prepare, _GENERATION)  # fmt: skip
     digest.update(json.dumps(parts).encode())
     return digest.hexdigest()[:16]
 
@@ -89,16 +90,20 @@ class Store:
 
     def get(
         self, module: Path, fault: str, kernel: Kernel, dump: str = "elf",
-        boot: tuple[str, ...] = (),
+        boot: tuple[str, ...] = (), memory: int = 256, prepare: str = "",
     ) -> Dump:  # fmt: skip
         """A crash, from the store or made now. Several processes may ask for the same at once.
 
-        Raises CrashextError as :func:`crashext.lab.run.run` does.
+        ``memory`` (MiB) and ``prepare`` as in :class:`crashext.lab.run.Request`. Raises
+        CrashextError as :func:`crashext.lab.run.run` does.
         """
         name = f"{label(module)}-{kernel.release}-{fault}-{dump}"
+        if memory != 256 or prepare:
+            name += f"-{memory}M"
         directory = self._cache.path("dumps")
         with self._cache.lock(f"dump-{name}"), no_space_named(directory):
-            wanted = key(module, kernel, Request(module, fault, directory, dump, boot))
+            request = Request(module, fault, directory, dump, boot, memory, prepare)
+            wanted = key(module, kernel, request)
             out = directory / f"{name}-{wanted}"
             try:
                 return load(out)
@@ -107,8 +112,8 @@ class Store:
             directory.mkdir(parents=True, exist_ok=True)
             for old in directory.glob(f"{name}-{'?' * len(wanted)}"):
                 shutil.rmtree(old)  # of another build, or not whole
-            request = Request(module, fault, out, dump, boot, built=self._build(module, kernel))
-            run(request, kernel, self._cache)
+            built = self._build(module, kernel)
+            run(replace(request, out=out, built=built), kernel, self._cache)
             return load(out)
 
     def _build(self, module: Path, kernel: Kernel) -> Path:
