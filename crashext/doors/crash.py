@@ -16,7 +16,7 @@ import re
 import shutil
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Callable
 
 import _crashext
@@ -97,16 +97,19 @@ def run_suite_command(command: Command, words: list[str]) -> int:
         sys.stdout.flush()
         return code
     finally:
-        _teach_crash(shown)
+        if shown:
+            _teach_crash(shown, target().source_dirs)
 
 
-def _teach_crash(modules: Iterable[str]) -> None:
+def _teach_crash(modules: Iterable[str], source_dirs: Sequence[str]) -> None:
     """Gives crash the lines of these modules; what it cannot have, the command has said."""
-    for name in modules:
+    try:
         from crashext.targets.crash_lines import load_lines
-
+    except ImportError:
+        return  # no drgn in this Python: the target has said so
+    for name in modules:
         with contextlib.suppress(Unknown):
-            load_lines(name)
+            load_lines(name, source_dirs)
 
 
 def one_line(error: BaseException) -> str:

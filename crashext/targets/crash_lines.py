@@ -8,7 +8,8 @@ gdb get both (``do_load_module`` in crashext/native/module.c says why ``mod -s``
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Optional
 
 import _crashext
 import crash
@@ -17,6 +18,7 @@ from drgn.helpers.linux.module import find_module, for_each_module
 
 from crashext.debugfiles import choose, packing, unpack
 from crashext.errors import Unknown
+from crashext.targets.crash_files import opened
 from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn_over_crash import program
 
@@ -25,6 +27,10 @@ MAX_PATH = 255
 
 #: Module name → the path that crash got from us.
 _loaded: dict[str, str] = {}
+#: Module name → the file itself.
+_origin: dict[str, str] = {}
+#: What gdb has been told about sources.
+_told: set[str] = set()
 #: Files that crash reads through /proc/self/fd: they stay open for the session.
 _open: dict[str, int] = {}
 
@@ -81,11 +87,50 @@ def debug_file(module: drgn.RelocatableModule) -> str:
     return choice.file.path
 
 
-def load_lines(name: str) -> str:
+def source_commands(words: Iterable[str], origins: Iterable[str]) -> list[str]:
+    """gdb commands by which ``dis -s`` finds sources where explain does.
+
+    :param words: of --source-dir: a directory, or OLD=NEW for a path prefix.
+    :param origins: directories of the dump and of the module file.
+    """
+    commands, directories = [], list(origins)
+    for word in words:
+        old, mapped, new = word.partition("=")
+        if mapped:
+            commands.append(f"set substitute-path {quoted(old)} {quoted(new)}")
+        else:
+            directories.insert(0, word)
+    # gdb separates directories with colons and has no way to write one in a name.
+    names = [quoted(name) for name in dict.fromkeys(directories) if name and ":" not in name]
+    if names:
+        commands.append("directory " + " ".join(names))
+    return commands
+
+
+def teach_sources(words: Iterable[str], module_file: Optional[str]) -> None:
+    """Tells crash's gdb where sources are; what it was told before stays."""
+    files = (module_file, opened().dump)
+    origins = [os.path.dirname(file) for file in files if file is not None]
+    for command in source_commands(words, origins):
+        if command not in _told:
+            _told.add(command)
+            try:
+                crash.exec_gdb_command(command)
+            except crash.error as error:
+                raise Unknown(" ".join(str(error).split())) from None
+
+
+def load_lines(name: str, source_dirs: Iterable[str] = ()) -> str:
     """Makes crash know the lines of a module; returns the path of the file it uses.
 
     Does nothing when it has loaded that file before. Raises Unknown with the reason.
     """
+    path = _load(name)
+    teach_sources(source_dirs, _origin.get(name))
+    return path
+
+
+def _load(name: str) -> str:
     known = _crashext.module_file(name)
     if known is not None and known == _loaded.get(name):
         return known
@@ -95,7 +140,8 @@ def load_lines(name: str) -> str:
         if not kernel_module:
             raise Unknown(f"no module {name} is loaded")
         module = prog.linux_kernel_loadable_module(kernel_module, create=True)
-        path = short_path(debug_file(module))
+        origin = debug_file(module)
+        path = short_path(origin)
         coming = kernel_module.state == prog.constant("MODULE_STATE_COMING")
         base = min(start for start, _ in module.address_ranges or ())
         command = gdb_command(path, base, dict(module.section_addresses), bool(coming))
@@ -106,7 +152,7 @@ def load_lines(name: str) -> str:
         raise Unknown(f"module {name}: {error}") from None
     except crash.error as error:
         raise Unknown(" ".join(str(error).split())) from None
-    _loaded[name] = path
+    _loaded[name], _origin[name] = path, origin
     return path
 
 

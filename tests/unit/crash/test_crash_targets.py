@@ -134,3 +134,11 @@ def test_a_path_too_long_for_crash_becomes_a_descriptor(
     short = inside["lines"].short_path(str(deep / "a.ko"))
     assert short.startswith("/proc/self/fd/")
     assert Path(short).read_bytes() == b"module"
+
+
+def test_gdb_looks_for_sources_where_explain_does(inside: dict[str, Any]) -> None:
+    words, origins = ["/src/linux", "/build/x=/home/y"], ["/dump", "/ko", "/dump", "/with:colon"]
+    assert inside["lines"].source_commands(words, origins) == [
+        "set substitute-path /build/x /home/y",
+        "directory /src/linux /dump /ko",
+    ]
