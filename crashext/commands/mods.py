@@ -131,15 +131,20 @@ def _known(
         else:
             remembered = target.modules()
     except Unknown as reason:
-        if logged is None or crash is None:
-            why = 'the log has no "Modules linked in:" line' if crash else "no crash report"
-            report.unknown["modules"] = f"{reason}; {why}"
+        if crash is None:
+            report.unknown["modules"] = f"{reason}; it holds no crash report"
             return []
+        found = mods.from_log(logged) if logged is not None else mods.named_in(crash)
+        if logged is None:
+            report.unknown["modules"] = (
+                'the report has no "Modules linked in:" line: only modules that its RIP and '
+                "frames name are known"
+            )
         for key in ("address", "size", "refcount", "used_by", "version", "srcversion", "build_id"):
             report.unknown[f"modules.{key}"] = str(reason)
         if crash.cut is not None:
             report.damage.append(f"the report is not whole ({crash.cut}): modules may be missing")
-        return mods.from_log(logged)
+        return found
     joined, notes = mods.join(logged, remembered)
     report.notes += notes
     return joined

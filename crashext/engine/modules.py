@@ -301,6 +301,13 @@ def from_log(logged: Optional[Sequence[LogModule]]) -> list[Module]:
     return [_log_module(entry) for entry in logged or ()]
 
 
+def named_in(report: Report) -> list[Module]:
+    """The modules that RIP and the frames name, for a report without a module line."""
+    symbols = [report.rip, *report.frames] if report.rip is not None else [*report.frames]
+    names = [symbol.module for symbol in symbols if symbol.module]
+    return [Module(name) for name in dict.fromkeys(names)]
+
+
 def _log_module(entry: LogModule) -> Module:
     return Module(entry.name, state=entry.state, taints=entry.taints)
 

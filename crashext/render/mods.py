@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Optional
@@ -40,7 +41,8 @@ def render(
             lines += [*_page(detail, report, style, verbose), ""]
         lines.pop()
     else:
-        lines = [style.paint("title", summary_text(report.summary)), ""]
+        summary = textwrap.wrap(summary_text(report.summary), style.width, subsequent_indent="  ")
+        lines = [*(style.paint("title", line) for line in summary), ""]
         lines += _table(report.modules, style, verbose)
         lines += _integrity_rows(report.integrity, style, verbose)
         if report.last_unloaded or report.unloaded is not None:
@@ -273,8 +275,10 @@ def _integrity(name: str, result: Integrity, style: Style, verbose: bool) -> lis
     limit = len(result.differences) if verbose else _DIFFERENCES
     for difference in result.differences[:limit]:
         lines += style.row("", difference_text(difference))
-    if len(result.differences) > limit:
-        lines += style.row("", f"… and {len(result.differences) - limit} more (-v shows them)")
+    hidden = len(result.differences) - limit if len(result.differences) > limit else 0
+    if hidden or result.more:
+        how = " (-v shows them)" if hidden else ""
+        lines += style.row("", f"… and {hidden + result.more} more{how}")
     if verbose and result.patched:
         allowed = ", ".join(f"{count} {what}" for what, count in sorted(result.patched.items()))
         lines += style.row("", f"patched as the kernel does: {allowed}")
@@ -290,7 +294,7 @@ def integrity_text(name: str, result: Integrity) -> str:
         return f"{name}: nothing compared{against}"
     if not result.differences:
         return f"{name}: {result.compared} bytes in memory agree{against}"
-    count = len(result.differences)
+    count = len(result.differences) + result.more
     places = "1 place" if count == 1 else f"{count} places"
     return f"{name}: memory differs in {places}{against} ({result.compared} bytes compared)"
 
