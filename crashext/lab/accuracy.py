@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import datetime
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -239,6 +240,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--docs", type=Path, default=None, metavar="DIR",
                         help="where accuracy.md and accuracy.json are (default: docs)")  # fmt: skip
     options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # written down as after Ctrl-C
     docs: Path = options.docs or docs_directory()
     try:
         cache = Cache()
