@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Optional
 
 from crashext.engine import bugsites, values
+from crashext.engine.arm import fsr
+from crashext.engine.arm64 import esr
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Access, FaultAddress, RegisterValue, Rip
-from crashext.engine.place import code_window
+from crashext.engine.place import code_window, instruction_bits, machine_of
 from crashext.engine.x86 import insn, pagefault, traps
 from crashext.errors import Unknown
 
@@ -40,6 +44,9 @@ def layout(case: Case) -> values.AddressLayout:
         except Unknown:
             return None  # KASLR of memory is not built in, or there is no memory to ask
 
+    machine = machine_of(case)
+    if machine != "x86_64":
+        return values.AddressLayout(machine=machine)
     return values.AddressLayout(
         five_level=bool(variable("__pgtable_l5_enabled", 4)),
         page_offset=variable("page_offset_base", 8),
@@ -56,6 +63,15 @@ def _symbol_name(case: Case, address: int) -> Optional[str]:
         return None
     module = f" [{known.module}]" if known.module else ""
     return f"{known.name}+0x{known.offset:x}{module}"
+
+
+def _shown(found: Mapping[str, int]) -> list[str]:
+    """Names of the registers to show, in the order of the machine's own dump."""
+    if "rsp" in found or "rip" in found:
+        return list(SHOWN_REGISTERS)
+    return [
+        name for name in found if not re.fullmatch(r"[cd]r\d|[c-g]s|ps(?:r|tate)|eflags|fps?", name)
+    ]
 
 
 def registers(case: Case) -> None:
@@ -77,7 +93,7 @@ def registers(case: Case) -> None:
             found[name],
             values.describe(found[name], layout=case.layout, symbols=symbol, pointer=False),
         )
-        for name in SHOWN_REGISTERS
+        for name in _shown(found)
         if name in found
     }
     if case.frame is None or report is None:
@@ -124,6 +140,17 @@ def error_code(case: Case) -> None:
         )
     if code is None:
         code = remembered
+    if code and machine_of(case) == "arm64":  # 0: old kernels passed none to die()
+        address = _candidate(case)
+        explanation.error_code = esr.explain_esr(code, address=address[0] if address else None)
+        explanation.error_code.trap = "ESR"
+        case.claim(
+            f"ESR {code:08x}: {explanation.error_code.meaning}",
+            log_source(report.error_code_line) if report is not None else "memory",
+            crash="log",
+            drgn="print(get_dmesg(prog).decode())",
+        )
+        return
     if trap is None or code is None:
         explanation.unknown["error_code"] = (
             "the report has no trap with an error code" if trap is None else f"no code with {trap}"
@@ -194,6 +221,7 @@ def analyse(case: Case) -> None:
             address_known=address is not None,
             symbols=lambda target: _symbol_name(case, target),
             layout=case.layout,
+            bits=instruction_bits(case),
         )
     except Unknown as reason:
         case.reasons.setdefault("access", str(reason))
@@ -202,6 +230,11 @@ def analyse(case: Case) -> None:
     if trap in ("#PF", "#GP", "#SS", "#DF", "#AC") or reported is not None:
         _access(case, reported, code if trap == "#PF" else None)
         _fault_address(case, reported)
+
+
+def _is_esr(case: Case) -> bool:
+    code = case.explanation.error_code
+    return code is not None and code.trap == "ESR"
 
 
 def _offset_for_address(
@@ -230,8 +263,12 @@ def _access(case: Case, reported: Optional[tuple[int, str]], code: Optional[int]
             access.origin = analysis.origin.text
     if code is not None:
         access.type = pagefault.access_type(code)
+    elif access.type is None and explanation.error_code is not None and _is_esr(case):
+        access.type = esr.access_type(explanation.error_code.raw)
     elif access.type is None and report is not None:
         access.type = report.access
+        if report.machine == "arm" and report.error_code is not None:
+            access.type = fsr.access_type(report.error_code)
     if reported is not None:
         access.address = reported[0]
     if access.type is None and access.address is None:
@@ -358,7 +395,9 @@ def kind(case: Case) -> None:
         base=base,
         layout=case.layout,
         access=access,
-        protection=bool(code & pagefault.PROT) and trap == "#PF",
+        protection=esr.is_permission_fault(code)
+        if _is_esr(case)
+        else bool(code & pagefault.PROT) and trap == "#PF",
         trap=trap,
     )
     explanation.kind = found.kind

@@ -122,6 +122,24 @@ def _source(case: Case, rip: Rip, address: Optional[int]) -> None:
         )
 
 
+def machine_of(case: Case) -> str:
+    """The machine whose kernel crashed: "x86_64", "i386", "arm64", "arm" …"""
+    if case.report is not None and case.report.machine is not None:
+        return "x86_64" if case.report.machine == "x86" else case.report.machine
+    machine = case.ask("machine", lambda: case.target.kernel().machine)
+    return {"aarch64": "arm64", None: "x86_64", "i686": "i386"}.get(machine, machine or "x86_64")
+
+
+def instruction_bits(case: Case) -> int:
+    """32 or 64, the mode that the code is decoded in; raises Unknown for other machines."""
+    machine = machine_of(case)
+    if machine == "x86_64":
+        return 64
+    if machine == "i386":
+        return 32
+    raise Unknown(f"instructions of {machine} are not decoded: crashext decodes x86 only")
+
+
 def code_window(case: Case) -> Optional[tuple[bytes, int]]:
     """Code bytes around RIP and the index of the byte at RIP: memory first, else ``Code:``."""
     report, rip = case.report, case.explanation.rip
@@ -177,6 +195,7 @@ def disassemble(case: Case) -> None:
             function_offset=rip.offset,
             function_size=rip.size,
             address_known=rip.address is not None,
+            bits=instruction_bits(case),
         )
     except Unknown as reason:
         unknown["rip.instruction"] = str(reason)
@@ -231,7 +250,15 @@ def stack(case: Case) -> None:
         return
     explanation.stack = []
     rip = explanation.rip
-    if rip is not None and rip.symbol is not None and report.rip is not None:
+    # arm64's trace begins with pc itself, x86's with its caller.
+    first = next((frame for frame in report.frames if frame.reliable), None)
+    repeated = (
+        first is not None
+        and rip is not None
+        and (first.name, first.offset) == (rip.symbol, rip.offset)
+        and machine_of(case) == "arm64"
+    )
+    if rip is not None and rip.symbol is not None and report.rip is not None and not repeated:
         explanation.stack.append(
             StackFrame(rip.symbol, rip.offset, rip.size, rip.module, address=rip.address)
         )

@@ -101,7 +101,8 @@ def _why(explanation: Explanation) -> list[str]:
     code = explanation.error_code
     if code is not None:
         name = "Oops" if code.trap in (None, "#PF") else f"{code.trap} error code"
-        rows.append(f"{name} {code.raw & 0xFFFF:04x} = {code.meaning}")
+        raw = f"{code.raw:08x}" if code.trap == "ESR" else f"{code.raw & 0xFFFF:04x}"
+        rows.append(f"{'ESR' if code.trap == 'ESR' else name} {raw} = {code.meaning}")
     rip, access = explanation.rip, explanation.access
     words = access.expression if access is not None and access.expression else None
     if words is None and rip is not None:

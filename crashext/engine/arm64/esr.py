@@ -87,6 +87,12 @@ def access_type(esr: int) -> Optional[str]:
     return "write" if esr & (1 << 6) and not esr & (1 << 8) else "read"
 
 
+def is_permission_fault(esr: int) -> bool:
+    """Whether an abort is one of permission: the page is mapped, but forbids the access."""
+    aborts = (*_DATA_ABORTS, *_INSTRUCTION_ABORTS)
+    return exception_class(esr) in aborts and esr & 0x3F in _PERMISSION
+
+
 def _bit(esr: int, bit: int, name: str, clear: str, set_: str) -> ErrorBit:
     value = bool(esr >> bit & 1)
     return ErrorBit(bit, name, value, set_ if value else clear)

@@ -22,6 +22,8 @@ class AddressLayout:
     vmemmap_base of the kernel; ``text`` is the address of ``_text``.
     """
 
+    #: "x86_64", "i386", "arm64", "arm": the map is known in detail for x86_64 only.
+    machine: str = "x86_64"
     five_level: bool = False
     page_offset: Optional[int] = None
     vmalloc: Optional[int] = None
@@ -63,6 +65,11 @@ class AddressLayout:
             per_cpu=per_cpu if per_cpu is not None and per_cpu >> 63 else self.per_cpu,
             stack=registers.get("rsp", self.stack),
         )
+
+    @property
+    def pointer_bits(self) -> int:
+        """Bits of a pointer."""
+        return 32 if self.machine in ("i386", "arm") else 64
 
     @property
     def address_bits(self) -> int:
@@ -181,13 +188,31 @@ def _guessed_regions(layout: AddressLayout) -> list[Region]:
     return regions
 
 
+def _other_region(value: int, layout: AddressLayout) -> Region:
+    """Halves only: where the parts of the kernel lie depends on the configuration."""
+    if layout.pointer_bits == 32:
+        if value >> 32:
+            return Region("non-canonical", 1 << 32, _MASK)
+        if value < 0x8000_0000:
+            return Region("user", 0, 0x7FFF_FFFF)
+        # CONFIG_PAGE_OFFSET, CONFIG_VMSPLIT_*: the border is at 2, 3 or in between.
+        return Region("kernel memory", 0x8000_0000, 0xFFFF_FFFF, certain=value >= 0xC000_0000)
+    if value < 1 << 52:
+        return Region("user", 0, (1 << 52) - 1)
+    if value >> 52 == 0xFFF:
+        return Region("kernel memory", 0xFFF0_0000_0000_0000, _MASK)
+    return Region("non-canonical", 1 << 52, (0xFFF << 52) - 1)
+
+
 def region_of(value: int, layout: Optional[AddressLayout] = None) -> Region:
-    """The region of the x86-64 address map that holds an address.
+    """The region of the address map that holds an address.
 
     Without ``layout`` the map of a 4-level kernel without KASLR is assumed, and what KASLR could
     have moved has ``certain=False``.
     """
     layout = layout or AddressLayout()
+    if layout.machine != "x86_64":
+        return _other_region(value, layout)
     half = 1 << (layout.address_bits - 1)
     if value < half:
         return Region("user", 0, half - 1)

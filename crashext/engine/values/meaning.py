@@ -59,11 +59,12 @@ def describe(
     is given as a number first.
     """
     value &= _MASK
+    layout = layout or AddressLayout()
     if value == 0:
         return "NULL" if pointer else "0"
     if value < MMAP_MIN_ADDR:
         return _describe_small(value, pointer)
-    negative = errno.from_pointer(value)
+    negative = errno.from_pointer(value, layout.pointer_bits)
     if negative is not None:
         return _describe_negative(negative, pointer)
     known = poison(value)
@@ -72,7 +73,7 @@ def describe(
     name = symbols(value) if symbols is not None else None
     if name:
         return name
-    return _describe_address(value, layout or AddressLayout(), pointer)
+    return _describe_address(value, layout, pointer)
 
 
 def _describe_small(value: int, pointer: bool) -> str:
@@ -102,11 +103,15 @@ def _describe_address(value: int, layout: AddressLayout, pointer: bool) -> str:
     region = region_of(value, layout)
     quoted = f'text "{text}"' if text is not None else None
     if region.name == "non-canonical":
-        original = kasan_original(
-            value,
-            layout.kasan_shadow_offset or KASAN_SHADOW_OFFSET_X86,
-            address_bits=layout.address_bits,
-            kasan=layout.kasan_shadow_offset is not None,
+        original = (
+            None
+            if layout.machine != "x86_64"
+            else kasan_original(
+                value,
+                layout.kasan_shadow_offset or KASAN_SHADOW_OFFSET_X86,
+                address_bits=layout.address_bits,
+                kasan=layout.kasan_shadow_offset is not None,
+            )
         )
         if original is not None:
             # Described without KASAN: the shadow of a shadow is no help.
@@ -165,7 +170,7 @@ def classify(
         return Classification(known.kind, known.text)
     if address < MMAP_MIN_ADDR:
         return Classification("null-deref", _null_text(address, access))
-    if errno.from_pointer(address) is not None:
+    if errno.from_pointer(address, layout.pointer_bits) is not None:
         return Classification("err-ptr", describe(address))
     region = region_of(address, layout)
     if region.name == "non-canonical":

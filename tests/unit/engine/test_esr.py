@@ -7,7 +7,8 @@ from typing import Optional
 
 import pytest
 
-from crashext.engine.arm64.esr import access_type, explain_esr
+from crashext.engine.arm.fsr import access_type as fsr_access_type
+from crashext.engine.arm64.esr import access_type, explain_esr, is_permission_fault
 
 
 @pytest.mark.parametrize(
@@ -101,3 +102,18 @@ def test_bits_of_a_data_abort() -> None:
 
 def test_an_unknown_class_is_said_to_be_unknown() -> None:
     assert explain_esr(0x3F << 26).meaning == ("EC 0x3f EC 0x3f: an exception class not known here")
+
+
+@pytest.mark.parametrize(
+    ("esr", "permission"),
+    [(0x9600004F, True), (0x8600000F, True), (0x96000044, False), (0xF200000F, False)],
+)
+def test_permission_faults(esr: int, permission: bool) -> None:
+    assert is_permission_fault(esr) is permission
+
+
+@pytest.mark.parametrize(
+    ("fsr", "access"), [(0x817, "write"), (0x17, "read"), (0x80000005, "execute")]
+)
+def test_fault_status_of_32_bit_arm(fsr: int, access: str) -> None:
+    assert fsr_access_type(fsr) == access

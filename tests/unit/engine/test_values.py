@@ -268,3 +268,20 @@ def test_any_value_has_words_and_no_raw_control_character(
     text = describe(value, pointer=pointer, layout=AddressLayout(five_level=five_level))
     assert text.strip()
     assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("machine", "value", "text"),
+    [
+        ("arm64", 0xFFFF80000A3BBD20, "kernel memory"),
+        ("arm64", 0x0000FFFF12345678, "user address"),
+        ("arm64", 0x6B6B6B6B6B6B6B6B, "POISON_FREE (6b repeated): slab object that was freed"),
+        ("arm64", 0xDFFFFC0000000004, "non-canonical: no valid pointer"),
+        ("arm", 0xBF00B7C0, "kernel memory"),
+        ("arm", 0xFFFFFFF4, "-12: -ENOMEM, out of memory"),
+        ("i386", 0xFFFFFFFE, "-2: -ENOENT, no such file or directory"),
+        ("i386", 0x08048000, "user address"),
+    ],
+)
+def test_other_machines_have_their_own_map(machine: str, value: int, text: str) -> None:
+    assert describe(value, layout=AddressLayout(machine=machine)) == text
