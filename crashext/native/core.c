@@ -51,6 +51,16 @@ const char *core_command_name(int index)
 	return table[index].name;
 }
 
+struct command_table_entry *core_command(const char *name, size_t length)
+{
+	int i;
+
+	for (i = 0; i < commands; i++)
+		if (strlen(table[i].name) == length && !strncmp(table[i].name, name, length))
+			return &table[i];
+	return NULL;
+}
+
 /* The last resort: the door turns every exception into a line of its own. */
 static void print_exception(const char *what)
 {
@@ -265,11 +275,15 @@ EXPORTED int crashext_attach(const char *path)
 		}
 	extension = pc->curext;
 	register_extension(table);
-	return extension->flags & REGISTERED ? 0 : -1;
+	if (!(extension->flags & REGISTERED))
+		return -1;
+	completion_attach();
+	return 0;
 }
 
 /* Called by the loader when crash unloads it. */
 EXPORTED void crashext_detach(void)
 {
+	completion_detach();
 	extension = NULL;
 }

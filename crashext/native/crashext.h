@@ -56,6 +56,12 @@ int core_register(const char *name, const char *const *help);
 int core_command_count(void);
 const char *core_command_name(int index);
 int core_run(void *argv_list);
+/* The command of ours with this name, NULL when there is none. */
+struct command_table_entry *core_command(const char *name, size_t length);
+
+/* completion.c */
+void completion_attach(void);
+void completion_detach(void);
 
 /* module.c */
 struct _object *PyInit_crash(void);
