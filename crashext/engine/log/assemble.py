@@ -23,6 +23,9 @@ HEAD_LINES = 60
 #: No report is longer: what follows is taken for another text that looks alike.
 MAX_REPORT_LINES = 20_000
 
+#: So many reports are kept: of a flood the first, the fatal and the last ones.
+MAX_REPORTS = 200
+
 _LINUX_VERSION = re.compile(r"Linux version (?P<release>\S{1,200})")
 _CUT_HERE = "[ cut here ]"
 _HEADLESS = re.compile(
@@ -64,6 +67,7 @@ class Assembler:
         self._boots = 0
         self._releases: dict[int, str] = {}
         self._open = 0  # streams that have a report
+        self._dropped = 0
 
     @property
     def open(self) -> bool:
@@ -159,6 +163,19 @@ class Assembler:
             stream.builder.closed = True
         self._attach(stream, builder)
         self._builders.append(builder)
+        if len(self._builders) > MAX_REPORTS:
+            self._drop_one()
+
+    def _drop_one(self) -> None:
+        """Keeps memory bounded in a flood: drops from the middle, fatal reports last."""
+        middle = range(MAX_REPORTS // 2, MAX_REPORTS - 8)
+        for may_be_fatal in (False, True):
+            for index in middle:
+                builder = self._builders[index]
+                if builder.closed and (may_be_fatal or not builder.report.fatal):
+                    del self._builders[index]
+                    self._dropped += 1
+                    return
 
     def _attach(self, stream: _Stream, builder: ReportBuilder) -> None:
         self._open += stream.builder is None
@@ -343,6 +360,8 @@ class Assembler:
         summary = LogSummary(reports=reports, crash=crash, lines=lines)
         boot = builders[crash].boot if crash is not None else self._boots
         summary.release = self._releases.get(boot)
+        if self._dropped:
+            summary.notes.append(f"{self._dropped} further reports are not listed")
         if self._boots > 1:
             where = f"; the crash is in boot {boot}" if crash is not None and boot else ""
             summary.notes.append(f"the log holds {self._boots} boots{where}")

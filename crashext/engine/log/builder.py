@@ -19,6 +19,11 @@ _TEXT_FIELDS = frozenset(("comm", "bug_file"))
 #: Groups that hold an address the report may be about, and the source they are.
 _ADDRESS_GROUPS = {"gp_hint": "gp-hint", "kasan_address": "kasan"}
 
+#: A 16 KiB stack holds at most 2048 return addresses.
+MAX_FRAMES = 2048
+#: NMI backtraces of every CPU of a large machine
+MAX_STACKS = 512
+
 #: Reports of a state that was found, not of a trap: they have no registers of their own at the top.
 _STALLS = frozenset(("soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall"))
 #: Their task is in the header; the CPU lines in them are of the watcher.
@@ -128,6 +133,10 @@ class _Wrapped:
         return context.continues_modules(line.text)
 
 
+def _label(name: str, count: int) -> str:
+    return name if count == 1 else f"{name} ({count})"
+
+
 class ReportBuilder:
     """One open report: knows which part of it the next line belongs to."""
 
@@ -150,6 +159,7 @@ class ReportBuilder:
         self.traced = False  # a stack was met
         self.headless = False  # the log begins inside it, see Assembler
         self._modules = _Wrapped()
+        self._stack_names: dict[str, int] = {}  # how many there are of each
         self._cursors = {line.caller: _Cursor(self.report.frames, in_trace=header.frames)}
         self.fill(header, match, line)
 
@@ -258,19 +268,21 @@ class ReportBuilder:
 
     def _switch(self, cursor: _Cursor, name: str) -> None:
         """The next stack goes to ``other_stacks[name]``, or to the report when name is empty."""
-        if name == sections.MAIN:
-            cursor.target = self.report.frames
-        else:
-            stacks = self.report.other_stacks
-            unique = name
-            count = 2
-            while stacks.get(unique):
-                unique = f"{name} ({count})"
-                count += 1
-            cursor.target = stacks[unique] = []
+        cursor.target = self.report.frames if name == sections.MAIN else self._other_stack(name)
         cursor.in_trace = False
         cursor.user_block = False
         cursor.stack = "task"
+
+    def _other_stack(self, name: str) -> list[LogFrame]:
+        """An empty stack of that name, numbered from the second one on."""
+        stacks = self.report.other_stacks
+        count = self._stack_names.get(name, 1)
+        if stacks.get(_label(name, count)):
+            count += 1
+        self._stack_names[name] = count
+        if len(stacks) >= MAX_STACKS:
+            return []
+        return stacks.setdefault(_label(name, count), [])
 
     def _absorb(self, line: Line, cursor: _Cursor) -> bool:
         text = line.text
@@ -347,7 +359,8 @@ class ReportBuilder:
         if cursor.adopting:
             cursor.adopting = cursor.adopt = False
         if not cursor.user_block:
-            cursor.target.append(frame)
+            if len(cursor.target) < MAX_FRAMES:
+                cursor.target.append(frame)
             self.traced = self.traced or cursor.target is self.report.frames
         return True
 

@@ -11,6 +11,7 @@ import pytest
 from log_cases import LOGS
 
 from crashext.engine.log import headers, parse, prefilter, scan
+from crashext.engine.log.assemble import MAX_REPORTS
 from crashext.engine.log.prefix import strip
 from crashext.engine.log.reader import BLOCK
 
@@ -107,6 +108,22 @@ def test_large_log_in_bounded_memory() -> None:
     tracemalloc.stop()
     assert summary.lines == 99 * (BLOCK // len(NOISE))
     assert peak < 6 * BLOCK
+
+
+def test_of_a_flood_the_first_the_fatal_and_the_last_are_kept() -> None:
+    warning = (
+        "[    1.0] WARNING: CPU: 0 PID: {0} at a.c:{0} f+0x1/0x2\n"
+        "[    1.0] ---[ end trace 0000000000000000 ]---\n"
+    )
+    text = "".join(warning.format(n) for n in range(1, 3001))
+    text += "[    2.0] divide error: 0000 [#1] SMP\n"
+    text += "".join(warning.format(n) for n in range(3001, 6001))
+    summary = parse(text)
+    pids = [report.pid for report in summary.reports if report.kind == "warning"]
+    assert (pids[0], pids[-1], len(summary.reports)) == (1, 6000, MAX_REPORTS)
+    assert summary.crash is not None
+    assert summary.reports[summary.crash].kind == "divide-error"
+    assert summary.notes == [f"{6001 - MAX_REPORTS} further reports are not listed"]
 
 
 NO_LOGS = {
