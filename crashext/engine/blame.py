@@ -99,6 +99,8 @@ def choose(
         if any(frame.function for frame in frames):
             return (None, "the stack holds only frames that the unwinder does not trust")
         return (None, "the report has no stack and no symbol for RIP")
+    if kind == "machine-check":
+        return (None, "the hardware reported an error: no function is to blame")
     if kind == "sysrq":
         return _sysrq(trusted)
     if kind in ("oom-panic", "oom-kill"):
@@ -138,9 +140,13 @@ _TRACKS = {
 def is_about_an_object(report: Report, kind: Optional[str]) -> bool:
     """Whether the report's own stack shows only who noticed the damage of an object.
 
-    Then the object's history tells more: the reports of SLUB's checks, which have no RIP.
+    Then the object's history tells more: the reports of SLUB's checks, which have no RIP or one in
+    the checks.
     """
-    return kind == "slab-corruption" or (kind == "use-after-free" and report.rip is None)
+    if kind == "slab-corruption":
+        return True
+    name = report.rip.name if report.rip is not None else None
+    return kind == "use-after-free" and (name is None or is_helper(name))
 
 
 def choose_track(
@@ -365,6 +371,8 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
             f"only helpers and calling machinery are on the stack; {_where(machinery.frame)} is "
             "the first that is no helper",
         )
+    if kind in _STUCK:
+        return (None, "only functions that print the report are on the stack")
     first = trusted[0]
     what = first.category.what if first.category is not None else "function"
     return (
@@ -419,6 +427,10 @@ def _reason(found: Category, kind: Optional[str]) -> str:
         return "its caller gave it a length beyond the object"
     if kind == "atomic-sleep":
         return "its caller may not sleep here, but did"
+    if kind == "leak":
+        return "its caller asked for the memory that nothing points to any more"
+    if kind == "lockdep":
+        return "its caller broke the rule"
     return found.reason
 
 

@@ -227,6 +227,11 @@ def analyse(case: Case) -> None:
         case.reasons.setdefault("access", str(reason))
     if rip is not None and case.analysis is not None:
         rip.meaning = case.analysis.sentence or None
+        if case.analysis.kind == "fetch" and rip.instruction is not None:
+            rip.instruction, rip.disassembly = None, []
+            explanation.unknown["rip.instruction"] = (
+                "RIP is the bad address itself: what lies there is no code to execute"
+            )
     if trap in ("#PF", "#GP", "#SS", "#DF", "#AC") or reported is not None:
         _access(case, reported, code if trap == "#PF" else None)
         _fault_address(case, reported)

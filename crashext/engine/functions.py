@@ -77,7 +77,7 @@ CATEGORIES = (
         print_usage_bug print_irq_inversion_bug debug_show_held_locks __might_sleep
         ___might_sleep __might_resched __schedule_bug __cant_sleep __cant_migrate
         kfence_report_error kmsan_report kcsan_report mce_panic""",
-        r"__ubsan_handle_\w+|__asan_report_\w+|__kasan_report\w*|__msan_\w+|print_bad_\w+"
+        r"__ubsan_handle_\w+|rust_helper_BUG|_R\w*(?:rust_begin_unwind|9panicking)\w*|__asan_report_\w+|__kasan_report\w*|__msan_\w+|print_bad_\w+"
         r"|list_(?:add|del)_corruption\w*|__warn_\w+",
     ),
     _category(

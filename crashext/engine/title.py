@@ -79,6 +79,14 @@ def stable_words(text: str) -> str:
     return re.sub(r"\s+", " ", _UNSTABLE.sub("N", text)).strip()
 
 
+def shorten(message: str, limit: int = 70) -> str:
+    """The first sentence of a message, cut at a word when it is longer than ``limit``."""
+    sentence = re.split(r"\n|\. ", message, maxsplit=1)[0].strip()
+    if len(sentence) <= limit:
+        return sentence
+    return sentence[:limit].rsplit(" ", 1)[0] + " …"
+
+
 def title(
     kind: str,
     *,
@@ -123,7 +131,7 @@ def _detail(kind: str, report: Optional[Report]) -> Optional[str]:
         if value:
             return value
     if kind == "panic" and report.panic_message:
-        return report.panic_message.split("\n", 1)[0][:80]
+        return shorten(report.panic_message)
     return None
 
 
@@ -146,7 +154,11 @@ def title_of(explanation: Explanation, report: Optional[Report] = None) -> str:
 
 
 def bucket(
-    kind: str, frames: Sequence[StackFrame], *, culprit: Optional[str] = None
+    kind: str,
+    frames: Sequence[StackFrame],
+    *,
+    culprit: Optional[str] = None,
+    module: Optional[str] = None,
 ) -> tuple[str, str]:
     """(hash, the same in words): kind, and the culprit with its next callers.
 
@@ -156,6 +168,7 @@ def bucket(
     hash is 16 hex digits of SHA-256 over the words.
     """
     names: list[str] = []
+    seen: set[str] = set()
     begin: Optional[int] = None
     for frame in frames:
         if not frame.reliable or frame.function is None:
@@ -168,11 +181,13 @@ def bucket(
             break  # what an interrupt or exception came into is chance
         if frame.inlined or (category is not None and name != culprit):
             continue
-        label = name + (f" [{frame.module}]" if frame.module else "")
-        if label not in names:
-            names.append(label)
+        if name not in seen:
+            seen.add(name)
+            names.append(name + (f" [{frame.module}]" if frame.module else ""))
     if culprit is not None and begin is None:
-        names = [culprit]  # not a trusted frame: its callers are not either
+        names = [
+            culprit + (f" [{module}]" if module else "")
+        ]  # not a trusted frame: its callers are not either
     text = " | ".join([kind, *names[begin or 0 :][:BUCKET_FRAMES]])
     return hashlib.sha256(text.encode()).hexdigest()[:16], text
 
@@ -181,4 +196,7 @@ def bucket_of(explanation: Explanation) -> tuple[str, str]:
     """The bucket of an explanation whose kind, stack and culprit are filled in."""
     culprit = explanation.culprit
     name = normalise(culprit.function) if culprit is not None and culprit.function else None
-    return bucket(explanation.kind or "unknown", explanation.stack or [], culprit=name)
+    module = culprit.module if culprit is not None else None
+    return bucket(
+        explanation.kind or "unknown", explanation.stack or [], culprit=name, module=module
+    )

@@ -159,7 +159,7 @@ def analyse(
     classify(result, fault, known, trap)
     if result.kind in ("memory", "string", "stack", "call", "jump", "return"):
         choose_operand(result, fault, known, error_code, fault_address, trap, words)
-    if result.bad_register not in (None, "rsp", "esp", "rip"):
+    if result.bad_register not in (None, "rsp", "rip") and bits == 64:
         result.origin = origin.trace(
             origin.full_name(result.bad_register or ""),
             before,
