@@ -185,9 +185,8 @@ def bucket(
             seen.add(name)
             names.append(name + (f" [{frame.module}]" if frame.module else ""))
     if culprit is not None and begin is None:
-        names = [
-            culprit + (f" [{module}]" if module else "")
-        ]  # not a trusted frame: its callers are not either
+        # It is in no trusted frame, so its callers are not either.
+        names = [culprit + (f" [{module}]" if module else "")]
     text = " | ".join([kind, *names[begin or 0 :][:BUCKET_FRAMES]])
     return hashlib.sha256(text.encode()).hexdigest()[:16], text
 

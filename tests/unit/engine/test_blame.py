@@ -288,3 +288,23 @@ def test_a_work_item_of_an_unloaded_module() -> None:
     assert why.startswith(
         "RIP is no code and process_one_work called it: code or data that is gone"
     )
+
+
+def test_hardware_errors_blame_no_function() -> None:
+    index, why = blame.choose(stack("hello:busy kthread"), None, kind="machine-check")
+    assert (index, why) == (None, "the hardware reported an error: no function is to blame")
+
+
+def test_only_the_report_on_the_stack_of_a_stall() -> None:
+    assert blame.choose(stack("sched_show_task rcu_dump_cpu_stacks"), None, kind="rcu-stall") == (
+        None,
+        "only functions that print the report are on the stack",
+    )
+
+
+def test_rust_panics_blame_the_code_that_panicked() -> None:
+    frames = stack(
+        "rust_helper_BUG _RNvCs1fT6RXKmKOQ_6kernel19rust_begin_unwind "
+        "_RNvNtCs7gO_4core9panicking9panic_fmt demo:_RNvMNtCs2kG_4demo4node10update_ref"
+    )
+    assert blame.choose(frames, None, kind="bug")[0] == 3

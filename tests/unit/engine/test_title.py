@@ -7,7 +7,7 @@ import pytest
 
 from crashext.engine.model import KINDS, Access, Culprit, Explanation, StackFrame
 from crashext.engine.report import Report
-from crashext.engine.title import bucket, bucket_of, stable_words, title, title_of
+from crashext.engine.title import bucket, bucket_of, shorten, stable_words, title, title_of
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,8 @@ def test_what_an_interrupt_came_into_does_not_count() -> None:
 
 def test_a_culprit_that_is_no_trusted_frame_stands_alone() -> None:
     stack = [*frames("data"), StackFrame("caller", reliable=False)]
-    assert bucket("nx-exec", stack, culprit="caller")[1] == "nx-exec | caller"
+    found = bucket("nx-exec", stack, culprit="caller", module="hello")
+    assert found[1] == "nx-exec | caller [hello]"
 
 
 def test_untrusted_frames_do_not_count() -> None:
@@ -127,3 +128,16 @@ def test_the_sub_kind_of_a_report_is_in_the_title() -> None:
     report = Report("kasan", "BUG: KASAN: …", 1, 2, True, details={"bug": "slab-out-of-bounds"})
     explanation = Explanation("log", kind="kasan", culprit=Culprit("f"))
     assert title_of(explanation, report) == "KASAN report: slab-out-of-bounds in f"
+
+
+@pytest.mark.parametrize(
+    ("message", "short"),
+    [
+        ("Fatal exception in interrupt", "Fatal exception in interrupt"),
+        ("An NMI occurred. Depending on your system the reason", "An NMI occurred"),
+        ("first\nsecond", "first"),
+        ("word " * 20, "word word word word word word word word word word word word word word …"),
+    ],
+)
+def test_long_messages_are_cut_at_a_sentence_or_a_word(message: str, short: str) -> None:
+    assert shorten(message) == short
