@@ -95,11 +95,8 @@ def gather(
     report = mods.ModsReport(SCHEMA, target.name, mods.ModuleSummary())
     deep = target if isinstance(target, DeepModules) else None
     known = _known(target, deep, crash, report)
-    judge = functools.partial(
-        mods.suspects,
-        **mods.crash_facts(explanation, crash),
-        **mods.target_facts(target, known, crash),
-    )
+    facts = mods.target_facts(target, known, crash)
+    judge = functools.partial(mods.suspects, **mods.crash_facts(explanation, crash), **facts)
     judged = judge(known)
     chosen = _expand(names or [], judged, explanation, report)
     if deep is not None:
@@ -108,7 +105,9 @@ def gather(
         _check_kernel_text(deep, explanation, report, check_all and not chosen)
         judged = judge(_with_findings(deep, known, report))
     report.summary = mods.summarize(judged)
-    _gone(target, deep, judged, explanation, report)
+    _gone(target, deep, explanation, report)
+    if report.unloaded is not None:
+        report.stray = mods.stray_addresses(explanation, judged, report.unloaded, facts["sections"])
     report.modules = mods.select(judged, only or [])
     for name in chosen:
         report.details.append(_detail(deep, next(m for m in judged if m.name == name)))
@@ -222,11 +221,10 @@ def _check_kernel_text(
 def _gone(
     target: Target,
     deep: Optional[DeepModules],
-    known: Sequence[Module],
     explanation: Explanation,
     report: mods.ModsReport,
 ) -> None:
-    """Unloaded modules, and addresses of the crash that lie where one was."""
+    """Unloaded modules and what they left behind."""
     report.last_unloaded = explanation.last_unloaded
     if report.last_unloaded is None:
         try:
@@ -239,8 +237,6 @@ def _gone(
         report.unloaded = deep.unloaded_modules()
     except Unknown as reason:
         report.unknown["unloaded"] = str(reason)
-        return
-    report.stray = mods.stray_addresses(explanation, known, report.unloaded)
 
 
 def _detail(deep: Optional[DeepModules], module: Module) -> mods.ModuleDetail:

@@ -45,6 +45,9 @@ TAINT_WORDS = {
 #: is allocated in whole pages with an unmapped page behind it, so an overrun ends within one.
 NEAR = 4096
 
+#: As far from all modules as this, an address has nothing to do with their space, in bytes.
+AMONG = 64 << 20
+
 #: A module that was loaded less than this before the crash is worth a word, in seconds.
 JUST_LOADED = 10.0
 
@@ -124,10 +127,14 @@ def suspects(
     the .ko``) are kept, behind the ones found here, and make it a suspect.
     """
     scored = []
+    late = _late_init(rip, modules, sections)
     for position, module in enumerate(modules):
         reasons = _reasons(
             module, rip, rip_module, stack, fault_address, registers or {}, sections
         ) + _circumstances(module, crash_time, (load_times or {}).get(module.name))
+        if late is not None and late[0] is module:
+            was = f"RIP lies where its {late[1]} was, freed after init"
+            reasons.append(_Reason(1100, was, True))
         reasons.sort(key=lambda reason: -reason.weight)
         kept = [text for text in module.why if text not in {r.text for r in reasons}]
         weight = sum(reason.weight for reason in reasons) + 40 * len(kept)
@@ -158,7 +165,12 @@ def _reasons(
     """What the crash itself has to do with the module."""
     found = []
     if rip_module == module.name or (rip is not None and contains(module, rip)):
-        found.append(_Reason(1000, "RIP is in it", True))
+        region = next(
+            (r for r in module.regions if r.address <= (rip or 0) < r.address + r.size), None
+        )
+        data = region is not None and "text" not in region.kind and region.kind != "memory"
+        where = f" (in its {region.kind}, which is no code)" if region and data else ""
+        found.append(_Reason(1000, f"RIP is in it{where}", True))
     found += _stack_reasons(module, rip, rip_module, stack)
     if fault_address is not None and fault_address != rip:
         where = place(module, fault_address, sections)
@@ -173,6 +185,23 @@ def _reasons(
         verb = "points" if len(pointing) == 1 else "point"
         found.append(_Reason(20, f"{', '.join(pointing)} {verb} into it"))
     return found
+
+
+def _late_init(
+    rip: Optional[int],
+    modules: Sequence[Module],
+    sections: Optional[Callable[[str], Sequence[ModuleSection]]],
+) -> Optional[tuple[Module, str]]:
+    """:func:`freed_init` of RIP, looked for only where RIP is among modules and in no code."""
+    spans = [r for module in modules for r in module.regions if r.kind != "percpu"]
+    if rip is None or sections is None or not spans:
+        return None
+    first, last = min(r.address for r in spans), max(r.address + r.size for r in spans)
+    if not first - AMONG <= rip < last + AMONG:
+        return None
+    if any("text" in r.kind and r.address <= rip < r.address + r.size for r in spans):
+        return None
+    return freed_init(rip, modules, sections)
 
 
 def _stack_reasons(
@@ -629,9 +658,16 @@ class ModsReport:
 
 
 def stray_addresses(
-    explanation: Explanation, modules: Sequence[Module], unloaded: Unloaded
+    explanation: Explanation,
+    modules: Sequence[Module],
+    unloaded: Unloaded,
+    sections: Optional[Callable[[str], Sequence[ModuleSection]]] = None,
 ) -> list[str]:
-    """RIP, fault address and return addresses in module space that no loaded module holds."""
+    """RIP, fault address and return addresses in module space that no loaded module holds.
+
+    ``sections`` tells whether such an address was in a module's init code, freed after init; it
+    is asked for all modules, but only when there is such an address.
+    """
     places: list[tuple[str, Optional[int]]] = []
     if explanation.rip is not None:
         places.append(("RIP", explanation.rip.address))
@@ -645,16 +681,37 @@ def stray_addresses(
         if address is None or address in seen or not _in_no_module(address, modules, unloaded):
             continue
         seen.add(address)
+        text = f"{what} 0x{address:x} lies in module space and in no loaded module"
+        init = freed_init(address, modules, sections) if sections is not None else None
         freed = next(
             (r for r in unloaded.ranges if r.address <= address < r.address + r.size), None
         )
-        text = f"{what} 0x{address:x} lies in module space and in no loaded module"
-        if freed is not None:
+        if init is not None:
+            text += f": {init[0].name}'s {init[1]}, which was freed after init"
+        elif freed is not None:
             text += f": {freed.what} (0x{freed.address:x}, {freed.size} bytes)"
-        if unloaded.last:
+        if unloaded.last and init is None:
             text += f"; the last module unloaded was {unloaded.last}"
         found.append(text)
     return found
+
+
+def freed_init(
+    address: int,
+    modules: Sequence[Module],
+    sections: Callable[[str], Sequence[ModuleSection]],
+) -> Optional[tuple[Module, str]]:
+    """The module whose init section held an address before it was freed, and the place in it.
+
+    The memory can belong to another module by now: calling an ``__init`` function too late then
+    runs into that one's data.
+    """
+    for module in modules:
+        for section in sections(module.name):
+            inside = section.size and section.address <= address < section.address + section.size
+            if section.freed and inside:
+                return module, f"{section.name}+0x{address - section.address:x}"
+    return None
 
 
 def _in_no_module(address: int, modules: Sequence[Module], unloaded: Unloaded) -> bool:

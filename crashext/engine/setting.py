@@ -94,6 +94,8 @@ def unloaded_code(case: Case) -> None:
         return
     if not values.region_of(rip.address, case.layout).name.startswith("modules"):
         return
+    if _late_init(case, rip.address):
+        return
     last_unloaded(case)
     name = explanation.last_unloaded
     if name is None:
@@ -113,6 +115,30 @@ def unloaded_code(case: Case) -> None:
         crash="mod",
         drgn="prog['last_unloaded_module']",
     )
+
+
+def _late_init(case: Case, address: int) -> bool:
+    """Blames a module whose init code was called when it had been freed."""
+    loaded = case.ask("modules", case.target.modules) or []
+    sections = module_engine.target_facts(case.target, [], None)["sections"]
+    found = module_engine.freed_init(address, loaded, sections) if sections is not None else None
+    if found is None:
+        return False
+    module, place = found
+    case.explanation.culprit = Culprit(
+        module=module.name,
+        why=(
+            f"RIP lies where {module.name}'s {place} was, which the kernel freed after init: a "
+            "pointer to an __init function was kept and called too late"
+        ),
+    )
+    case.explanation.unknown["culprit.function"] = "the symbols of the init code were freed with it"
+    case.claim(
+        f"RIP is in the freed {place} of {module.name}",
+        "memory",
+        drgn=f"prog.module('{module.name}').section_addresses",
+    )
+    return True
 
 
 def last_unloaded(case: Case) -> None:

@@ -94,7 +94,10 @@ def _access_sentence(explanation: Explanation) -> str:
         target = f"0x{access.address:x}" if access.address is not None else "a bad address"
         culprit = explanation.culprit
         if culprit is not None and culprit.function is None and culprit.module is not None:
-            return f"the kernel called {target}, where {culprit.module} was before it was unloaded"
+            name = culprit.module
+            if any(module.name == name for module in explanation.modules or []):
+                return f"the kernel called {target}, where the init code of {name} was until freed"
+            return f"the kernel called {target}, where {name} was before it was unloaded"
         return f"{where} jumped to {target}{_meaning(explanation)}"
     size = f"{access.size} byte{'s' if access.size != 1 else ''} " if access.size else ""
     verb = _VERBS.get(access.type or "", "touched")

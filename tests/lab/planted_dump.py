@@ -43,7 +43,8 @@ class Planted:
 def planted(kernel: Kernel, cache: Cache, word: str = "rodata") -> Planted:
     """The crash of this kernel, made once for these sources.
 
-    :param word: ``rodata`` writes to a constant, ``wild`` calls code of the unloaded module.
+    :param word: ``rodata`` writes to a constant, ``wild`` calls code of the unloaded module,
+        ``init`` calls init code of planted itself, freed by then.
     """
     digest = hashlib.sha256(_TRIGGER.encode())
     for path in sorted(SOURCES.iterdir()):

@@ -13,7 +13,7 @@ import pytest
 
 from crashext.commands.mods import gather
 from crashext.engine.modules import CodePointer, ModsReport, ModuleDetail
-from crashext.engine.verdict import read_log
+from crashext.engine.verdict import explain, read_log
 from crashext.errors import Unknown
 from crashext.lab.cache import Cache
 from crashext.lab.kernels import Kernel
@@ -243,6 +243,21 @@ def test_call_into_the_unloaded_module(kernel: Callable[..., Kernel], lab_cache:
         found.stray[0],
     )
     assert [m.name for m in found.modules if m.suspect] == ["planted"]  # it is on the stack
+
+
+def test_call_of_freed_init_code(kernel: Callable[..., Kernel], lab_cache: Cache) -> None:
+    """The freed memory belongs to planted_stays by then: RIP is in that one's constants."""
+    target = opened(planted(kernel("6.1"), lab_cache, "init"))
+    found = gather(target, read_log(target))
+    assert [(m.name, m.why[0]) for m in found.modules if m.suspect] == [
+        ("planted", "RIP lies where its .init.text+0x0 was, freed after init"),
+        ("planted_stays", "RIP is in it (in its rodata, which is no code)"),
+    ]
+    explanation = explain(target, read_log(target))
+    assert explanation.culprit is not None
+    assert explanation.culprit.module == "planted"
+    assert explanation.headline is not None
+    assert "where the init code of planted was until freed" in explanation.headline
 
 
 # Integrity

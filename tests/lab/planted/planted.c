@@ -2,7 +2,8 @@
 /*
  * A module with known values in every place that "mods NAME" looks at. Nothing of it fires within
  * an hour; "echo rodata > /proc/planted" makes the kernel fault on a write to this module's
- * constants, "echo wild" on a call to where planted_gone was.
+ * constants, "echo wild" on a call to where planted_gone was, "echo init" on a call of init code
+ * that was freed.
  */
 #include <linux/cdev.h>
 #include <linux/delay.h>
@@ -74,6 +75,15 @@ EXPORT_SYMBOL_GPL(planted_secret);
 /* planted_gone leaves a pointer to its code here. */
 void (*planted_callback)(void);
 EXPORT_SYMBOL_GPL(planted_callback);
+
+static int planted_word;
+
+static noinline int __init planted_init_only(void)
+{
+	return planted_word++;
+}
+/* Called when init is long over and its memory is given back. */
+static int (*planted_late)(void) __refdata = planted_init_only;
 
 static void planted_timer_fn(struct timer_list *timer)
 {
@@ -162,6 +172,8 @@ static ssize_t planted_write(struct file *file, const char __user *buffer, size_
 		constant[16] = 'x'; /* FAULT: rodata */
 	if (!strncmp(word, "wild", 4) && planted_callback)
 		planted_callback(); /* FAULT: wild */
+	if (!strncmp(word, "init", 4))
+		planted_late(); /* FAULT: init */
 	return size;
 }
 

@@ -59,6 +59,32 @@ def test_rip_by_address() -> None:
     assert suspect(rip=BASE + 0x123)
 
 
+def test_rip_in_data_is_said() -> None:
+    assert why(rip=BASE + 0x2010) == ["RIP is in it (in its data, which is no code)"]
+
+
+def freed(name: str) -> list[ModuleSection]:
+    start = {"late": BASE + 0x12000, "owner": BASE + 0x90000}[name]
+    return [ModuleSection(".init.text", start, 0x100, freed=True)]
+
+
+def test_rip_in_freed_init_code_that_another_module_took_over() -> None:
+    judged = engine.suspects(
+        [module("owner", BASE + 0x10000), module("late", BASE)], rip=BASE + 0x12010, sections=freed
+    )
+    assert [(m.name, m.why) for m in judged] == [
+        ("late", ["RIP lies where its .init.text+0x10 was, freed after init"]),
+        ("owner", ["RIP is in it (in its data, which is no code)"]),
+    ]
+
+
+def test_rip_in_code_is_not_looked_for_in_freed_memory() -> None:
+    def ask(name: str) -> list[ModuleSection]:
+        raise AssertionError(f"asked for {name}")
+
+    assert why(rip=BASE + 8, sections=ask) == ["RIP is in it"]
+
+
 def test_rip_by_the_logs_name() -> None:
     assert why(Module("mod"), rip_module="mod") == ["RIP is in it"]
 
@@ -403,6 +429,14 @@ def test_freed_range_is_named() -> None:
     assert stray(unloaded, rip=Rip(address=BASE + 0x8010)) == [
         "RIP 0xffffffffc0008010 lies in module space and in no loaded module: module memory, freed "
         "and not yet flushed (0xffffffffc0008000, 12288 bytes)"
+    ]
+
+
+def test_rip_in_freed_init_code_is_no_unloaded_module() -> None:
+    explanation = Explanation("drgn", rip=Rip(address=BASE + 0x12010))
+    assert engine.stray_addresses(explanation, [module("late")], SPACE, freed) == [
+        "RIP 0xffffffffc0012010 lies in module space and in no loaded module: late's "
+        ".init.text+0x10, which was freed after init"
     ]
 
 
