@@ -169,8 +169,8 @@ def _reasons(
             (r for r in module.regions if r.address <= (rip or 0) < r.address + r.size), None
         )
         data = region is not None and "text" not in region.kind and region.kind != "memory"
-        where = f" (in its {region.kind}, which is no code)" if region and data else ""
-        found.append(_Reason(1000, f"RIP is in it{where}", True))
+        note = f" (in its {region.kind}, which is no code)" if region and data else ""
+        found.append(_Reason(1000, f"RIP is in it{note}", True))
     found += _stack_reasons(module, rip, rip_module, stack)
     if fault_address is not None and fault_address != rip:
         where = place(module, fault_address, sections)
