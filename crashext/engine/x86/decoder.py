@@ -9,7 +9,7 @@ access data is what the analysis rests on.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Optional
 
@@ -138,7 +138,8 @@ class Decoded:
     repeated: bool = False  # has a rep prefix
     string: bool = False  # movs, stos, lods, cmps, scas, ins, outs
     privileged: bool = False
-    raw: Any = field(default=None, repr=False, compare=False)
+    #: lea: the operand whose address is taken; nothing is accessed there.
+    address_of: Optional[Memory] = None
 
     @property
     def length(self) -> int:
@@ -183,7 +184,20 @@ class Decoded:
             else operand
             for operand in self.memory
         )
-        return replace(self, text=text.split("  # ", 1)[0], memory=memory, target=target)
+        address_of = self.address_of
+        if address_of is not None and address_of.rip_relative:
+            address_of = replace(
+                address_of,
+                displacement=_to_signed(address_of.displacement - self.end),
+                rip_known=False,
+            )
+        return replace(
+            self,
+            text=text.split("  # ", 1)[0],
+            memory=memory,
+            target=target,
+            address_of=address_of,
+        )
 
     def display(self, faulting: bool = False) -> Instruction:
         """The model's form of it."""
@@ -377,7 +391,26 @@ def _wrap(tables: Tables, instruction: Any, data: bytes, address: int) -> Decode
         and string,
         string=string,
         privileged=bool(instruction.is_privileged),
-        raw=instruction,
+        address_of=_address_of(tables, instruction) if mnemonic == "lea" else None,
+    )
+
+
+def _address_of(tables: Tables, instruction: Any) -> Memory:
+    none = tables.iced.Register.NONE
+    rip_relative = bool(instruction.is_ip_rel_memory_operand)
+    base = instruction.memory_base if not rip_relative else none
+    displacement = instruction.memory_displacement
+    return Memory(
+        base=tables.register[base] if base != none else None,
+        index=tables.register[instruction.memory_index]
+        if instruction.memory_index != none
+        else None,
+        scale=instruction.memory_index_scale,
+        displacement=displacement if rip_relative or base == none else _to_signed(displacement),
+        segment=None,
+        size=0,
+        access="read",
+        rip_relative=rip_relative,
     )
 
 

@@ -97,8 +97,12 @@ def _divide(result: Analysis, fault: Decoded, known: dict[str, int]) -> None:
     divisor = fault.operand_registers[0] if fault.operand_registers else ""
     if not divisor:
         result.operand = result.operands[0] if result.operands else None
+        where = ""
+        if result.operand is not None and result.operand.address is not None:
+            result.effective_address = result.operand.address
+            where = f" at 0x{result.operand.address:x}"
         result.sentence = (
-            f"{fault.text}: the divisor is in memory, so its value is not in the report"
+            f"{fault.text}: the divisor is in memory{where}, so its value is not in the report"
         )
         return
     result.bad_register = divisor

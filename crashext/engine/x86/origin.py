@@ -20,7 +20,6 @@ CALLER_SAVED = frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 _LOADS = {"mov", "movabs", "movzx", "movsx", "movsxd"}
-_ARITHMETIC = {"add", "sub", "and", "or", "xor", "shl", "shr", "sar", "inc", "dec", "neg", "not"}
 _MAX_STEPS = 8
 #: Not followed further: the stack pointer changes all the time, and what matters is that it is one.
 _FRAME = ("rsp", "esp")
@@ -283,7 +282,7 @@ def _definition(
     if insn.mnemonic in _LOADS and len(insn.operand_registers) == 2:
         source = insn.operand_registers[1]
         if source:
-            full = _full_name(source)
+            full = full_name(source)
             if full == current:  # movslq %esi,%rsi: the same value, widened
                 return current
             origin.steps.append(Step(insn.address, insn.text, f"%{current} is a copy of %{full}"))
@@ -307,7 +306,7 @@ def _definition(
         insn.mnemonic in ("add", "sub")
         and insn.immediate is not None
         and len(names) == 2
-        and _full_name(names[0]) == current
+        and full_name(names[0]) == current
         and not explicit
     ):
         signed = insn.immediate - (1 << 64) if insn.immediate >> 63 else insn.immediate
@@ -316,10 +315,7 @@ def _definition(
             Step(insn.address, insn.text, f"{insn.text} moved %{current} by {_offset(origin)}")
         )
         return current
-    if insn.mnemonic in _ARITHMETIC and not explicit and names and _full_name(names[0]) == current:
-        origin.kind = "computed"
-    else:
-        origin.kind = "computed"
+    origin.kind = "computed"
     origin.text = _chain(origin, f"%{current} was computed by {insn.text}")
     origin.steps.append(Step(insn.address, insn.text, "computed"))
     return None
@@ -330,31 +326,20 @@ def _offset(origin: Origin) -> str:
 
 
 def _lea(origin: Origin, current: str, insn: Decoded) -> Optional[str]:
-    raw = insn.raw
-    operand = insn.text.split(None, 1)[1].split("  #")[0].rsplit(",%", 1)[0]
-    if raw.is_ip_rel_memory_operand:
-        address = int(raw.ip_rel_memory_address)
+    operand = insn.address_of
+    if operand is not None and operand.rip_relative:
         origin.kind = "constant"
-        origin.constant = address
-        origin.text = _chain(origin, f"%{current} is the address 0x{address:x} (a variable)")
+        if operand.rip_known:
+            origin.constant = operand.displacement
+        origin.text = _chain(origin, f"%{current} is the address {operand.text} (a variable)")
         origin.steps.append(Step(insn.address, insn.text, "address of a variable"))
         return None
-    base = operand[operand.find("(") + 1 : -1] if "(" in operand else ""
-    parts = base.split(",")
-    if len(parts) == 1 and parts[0].startswith("%"):
-        source = parts[0][1:]
-        displacement = int(raw.memory_displacement)
-        signed = displacement - (1 << 64) if displacement >> 63 else displacement
-        origin.offset += signed
-        sign = "-" if signed < 0 else "+"
-        origin.steps.append(
-            Step(
-                insn.address,
-                insn.text,
-                f"%{current} is %{source} {sign} 0x{abs(signed):x} ({insn.text})",
-            )
-        )
-        return source
+    if operand is not None and operand.base is not None and operand.index is None:
+        origin.offset += operand.displacement
+        sign = "-" if operand.displacement < 0 else "+"
+        text = f"%{current} is %{operand.base} {sign} 0x{abs(operand.displacement):x} ({insn.text})"
+        origin.steps.append(Step(insn.address, insn.text, text))
+        return operand.base
     origin.kind = "computed"
     origin.text = _chain(origin, f"%{current} was computed by {insn.text}")
     origin.steps.append(Step(insn.address, insn.text, "computed"))
@@ -397,9 +382,6 @@ for _number in range(8, 16):
         _FAMILIES[f"r{_number}{_suffix}"] = f"r{_number}"
 
 
-def _full_name(register: str) -> str:
+def full_name(register: str) -> str:
     """``eax`` → ``rax``; a register of another family as it is."""
     return _FAMILIES.get(register, register)
-
-
-full_name = _full_name
