@@ -23,7 +23,7 @@ from crashext.engine.verdict import explain, read_log
 from crashext.errors import Unknown, UsageError
 from crashext.render import json
 from crashext.render import mods as text
-from crashext.targets.base import DeepModules, Target
+from crashext.targets.base import DeepModules, ModuleLists, Target
 
 #: A check of code against its file takes a moment; unasked, only this many suspects get one.
 CHECKED_UNASKED = 4
@@ -94,7 +94,7 @@ def gather(
     crash = summary.reports[summary.crash] if summary.crash is not None else None
     report = mods.ModsReport(SCHEMA, target.name, mods.ModuleSummary())
     deep = target if isinstance(target, DeepModules) else None
-    known = _known(target, deep, crash, report)
+    known = _known(target, crash, report)
     facts = mods.target_facts(target, known, crash)
     judge = functools.partial(mods.suspects, **mods.crash_facts(explanation, crash), **facts)
     judged = judge(known)
@@ -114,17 +114,12 @@ def gather(
     return report
 
 
-def _known(
-    target: Target,
-    deep: Optional[DeepModules],
-    crash: Optional[Report],
-    report: mods.ModsReport,
-) -> list[Module]:
+def _known(target: Target, crash: Optional[Report], report: mods.ModsReport) -> list[Module]:
     """Memory's list joined with the log's; the log's alone when there is no memory."""
     logged = crash.modules if crash is not None else None
     try:
-        if deep is not None:
-            table = deep.module_table()
+        if isinstance(target, ModuleLists):
+            table = target.module_table()
             report.damage += table.damage
             remembered = table.modules
         else:

@@ -138,14 +138,19 @@ class Target(Protocol):
 
 
 @runtime_checkable
-class DeepModules(Protocol):
+class ModuleLists(Protocol):
+    """An optional part of a target: the module list with what is wrong with it."""
+
+    def module_table(self) -> ModuleTable:
+        """All modules and what is wrong with the kernel's lists of them."""
+
+
+@runtime_checkable
+class DeepModules(ModuleLists, Protocol):
     """An optional part of a target: all that memory and debug info tell about modules.
 
     A target that lacks it (a log; crash without drgn) is told apart with ``isinstance``.
     """
-
-    def module_table(self) -> ModuleTable:
-        """All modules and what is wrong with the kernel's lists of them."""
 
     def find_debug_info(self, name: str) -> None:
         """Looks for a module's debug info; its entry in the table then tells where it is, or

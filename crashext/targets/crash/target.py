@@ -22,6 +22,7 @@ from crashext.engine.model import (
     Task,
     Variable,
 )
+from crashext.engine.modules import ModuleTable
 from crashext.engine.report import Report
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
@@ -300,8 +301,11 @@ class CrashTarget:
 
     # Modules
 
+    def module_table(self) -> ModuleTable:
+        return table.walk_modules(self.memory).table()
+
     def modules(self) -> list[Module]:
-        return [entry.module for entry in table.walk_modules(self.memory).loaded]
+        return self.module_table().modules
 
     def last_unloaded(self) -> Optional[str]:
         # A char array; since 6.0 a struct whose first member is that array (commit 6f1dae1d84b6
