@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from typing import Optional
 
 from crashext.engine.case import Case
@@ -32,7 +34,7 @@ EVENTS = {
     "bug": "{where} hit a BUG(): an assumption of the code does not hold",
     "warning": "{where} hit a WARN(): an assumption of the code does not hold",
     "panic": "the kernel panicked: {message}",
-    "init-killed": "init (pid 1) died, which the kernel cannot survive: {message}",
+    "init-killed": "the first process died, which the kernel cannot survive: {message}",
     "sysrq": "someone asked for this crash (sysrq c, /proc/sysrq-trigger)",
     "soft-lockup": "a CPU ran kernel code in {where} without rescheduling{seconds}",
     "hard-lockup": "a CPU ran in {where} with interrupts off{seconds}",
@@ -151,9 +153,26 @@ def _where(explanation: Explanation) -> str:
     return text
 
 
+_EXIT_CODE = re.compile(r"exitcode=0x([0-9a-f]{1,8})")
+
+
+def exit_reason(code: int) -> str:
+    """What a task's exit code says (wait(2): the low 7 bits are the signal, then the status)."""
+    number = code & 0x7F
+    if number == 0:
+        return f"it exited with status {code >> 8 & 0xFF}"
+    try:
+        return f"killed by signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"killed by signal {number}"
+
+
 def _message(case: Case) -> str:
     report = case.report
     if report is not None and report.panic_message:
+        code = _EXIT_CODE.search(report.panic_message)
+        if case.explanation.kind == "init-killed" and code is not None:
+            return exit_reason(int(code.group(1), 16))
         return report.panic_message
     return report.headline if report is not None else "no message"
 
