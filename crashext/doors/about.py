@@ -41,6 +41,7 @@ def library(name: str, distribution: str) -> str:
 
 def run(words: list[str]) -> int:
     """The command ``crashext``."""
+    words = [word for word in words if word != "-v"]  # shows the traceback should we fail
     if words in (["-h"], ["--help"]):
         raise HelpRequested(USAGE)
     if words[:1] == ["lines"]:
@@ -76,8 +77,13 @@ def targets() -> str:
 def lines(words: list[str]) -> int:
     """``crashext lines``: 0 when every module named has its lines."""
     from crashext.targets.crash import open_target
-    from crashext.targets.crash_lines import load_lines, module_names
 
+    try:
+        from crashext.targets.crash_lines import load_lines, module_names
+    except ImportError as error:
+        raise CrashextError(
+            f"crashext: lines: {error}; pip install drgn for {sys.executable}"
+        ) from None
     names, directories = [], open_target().module_dirs
     while words:
         word, words = words[0], words[1:]

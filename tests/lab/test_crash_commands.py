@@ -203,6 +203,54 @@ def test_a_failing_drgn_script_is_one_line(session: CrashSession) -> None:
     )
 
 
+# TAB
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("expl", "explain "),
+        ("mods --js", "mods --json "),
+        ("mods hel", "mods hello "),
+        ("rip --source-d", "rip --source-dir "),
+        ("crashext li", "crashext lines "),
+        ("crashext lines hel", "crashext lines hello "),
+        ("epython ./her", "epython ./here.py "),
+    ],
+)
+def test_tab_completes(session: CrashSession, typed: str, completed: str) -> None:
+    session.send(f"{typed}\t")
+    session.wait_for(completed)
+    session.send("\x15\n")
+    session.wait_for_prompt()
+
+
+# Without drgn, and without what only crashext.so has: as under upstream PyKdump
+
+
+def test_the_suite_as_programs_of_pykdump(
+    extension: Path, seed_crash: Dump, tmp_path: Path
+) -> None:
+    program = tmp_path / "upstream.py"
+    path = Path(crashext.__file__).parent / "epython" / "explain.py"
+    program.write_text(
+        "import json, io, sys\n"
+        "sys.modules.update(dict.fromkeys(('_crashext', 'drgn', '_drgn')))\n"
+        f"__file__ = {str(path)!r}\n"
+        "sys.argv[1:] = ['--json']\n"
+        "sys.stdout, terminal = io.StringIO(), sys.stdout\n"
+        "exec(open(__file__).read())\n"
+        "answer = json.loads(sys.stdout.getvalue())\n"
+        "sys.stdout = terminal\n"
+        "print(answer['kind'], answer['rip']['symbol'], answer['culprit']['module'])\n"
+        "print(answer['unknown']['rip.file'])\n"
+    )
+    with open_session(extension, seed_crash, tmp_path) as session:
+        printed = session.run(f"epython {program}").splitlines()
+    assert printed[0] == "null-deref hello_exit hello"
+    assert printed[1].startswith("gdb knows no source line for 0x")
+
+
 # Lines of modules
 
 
