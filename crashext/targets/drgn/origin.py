@@ -89,7 +89,9 @@ class Flow:
         if not sources:
             source = step.operand_registers[-1] if len(step.operand_registers) == 2 else ""
             copied = self._before(source, index, steps - 1) if source else None
-            if copied is None or known is None or copied.value in (None, known):
+            if copied is None or copied.pointer is None:
+                return self._named(register, known, position)
+            if known is None or copied.value in (None, known):
                 return copied
             return None
         loaded = self._load(sources[0], index, steps)

@@ -9,7 +9,8 @@ from typing import Optional
 import drgn
 from drgn import Object, Program
 
-from crashext.engine.model import StackFrame
+from crashext.engine.model import SourceLocation, StackFrame
+from crashext.engine.report import LogFrame
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.exception import PT_REGS_SIZE, Stack, pack
@@ -183,3 +184,46 @@ def from_panic(prog: Program, area: Stack) -> Optional[dict[str, int]]:
             if len(names) > 2 and any(n.startswith(ROOTS) for n in names):
                 return registers
     return None
+
+
+def from_log(symbols: Symbols, logged: Sequence[LogFrame]) -> list[StackFrame]:
+    """The log's frames with the lines that the debug info has for them.
+
+    For a report that the kernel survived: memory no longer holds that stack. The log prints
+    return addresses; inlined functions become frames of their own, as in an unwound stack.
+    """
+    result: list[StackFrame] = []
+    for entry in logged[: FIRST_FRAMES + LAST_FRAMES]:
+        frame = StackFrame(
+            entry.name,
+            entry.offset,
+            entry.size,
+            entry.module,
+            reliable=entry.reliable,
+            address=entry.address,
+        )
+        chain: list[SourceLocation] = []
+        if entry.name is not None and entry.offset is not None:
+            start = symbols.logged(entry.name, entry.size, entry.module)
+            if start is not None:
+                frame.address = start + entry.offset
+                try:
+                    chain = symbols.source(frame.address, True)
+                except Unknown:
+                    pass
+        if chain:
+            frame.file, frame.line = chain[-1].file, chain[-1].line
+        for level in chain[:-1]:
+            result.append(
+                StackFrame(
+                    level.function,
+                    module=entry.module,
+                    file=level.file,
+                    line=level.line,
+                    reliable=entry.reliable,
+                    inlined=True,
+                    address=frame.address,
+                )
+            )
+        result.append(frame)
+    return result

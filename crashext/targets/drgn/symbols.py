@@ -14,7 +14,7 @@ from typing import Optional
 import drgn
 from drgn import Object, Program
 from drgn.helpers.linux.kallsyms import module_kallsyms
-from drgn.helpers.linux.module import address_to_module
+from drgn.helpers.linux.module import address_to_module, find_module
 
 from crashext.engine.model import SourceLocation
 from crashext.errors import Unknown
@@ -158,6 +158,26 @@ class Symbols:
                 self._prog.load_module_debug_info(loaded)
         except NO_ANSWER:
             pass  # debug_info_reason() tells what is missing, when someone asks
+
+    def logged(self, name: str, size: Optional[int], module: Optional[str]) -> Optional[int]:
+        """The start of the function that the log calls ``name+…/size [module]``.
+
+        None when there is none or several: static functions of one name differ in size mostly.
+        """
+        if module is not None:
+            try:
+                found = find_module(self._prog, module)
+                if found:
+                    self._ensure(found, module)
+            except NO_ANSWER:
+                return None
+        starts = {
+            symbol.address
+            for symbol in self._prog.symbols(name)
+            if (module is None) == self.in_kernel_image(symbol.address)
+            and (size is None or module is not None or symbol.size in (0, size))
+        }
+        return starts.pop() if len(starts) == 1 else None
 
     def debug_info_reason(self, name: str) -> Optional[str]:
         """Why there is no debug info for a module; None when there is some."""

@@ -262,7 +262,14 @@ class DrgnTarget(ModuleQuestions):
             return None
 
     def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
-        frames = stack.frames(self.symbols, self.trace(frame))
+        try:
+            trace = self.trace(frame)
+        except Unknown:
+            logged = self._report.frames if self._report is not None else []
+            if not logged:
+                raise
+            return stack.from_log(self.symbols, logged)
+        frames = stack.frames(self.symbols, trace)
         if frame is None:
             return stack.after_panic(frames)
         rip = frame.registers["rip"]
