@@ -87,3 +87,16 @@ def test_line_from_gdb_after_mod(dump: Callable[..., Dump]) -> None:
         truth["rip"]["line"],
     )
     assert answer["rip"]["source_text"] == truth["rip"]["source_text"]
+
+
+def test_mods_is_the_same_as_in_drgn(dump: Callable[..., Dump]) -> None:
+    crashed = dump("null-write-unload")
+    commands = f"extend {doors.EXTENSION}\nmods hello --json\nquit\n"
+    in_crash = doors._json(
+        doors._output(["crash", "-s", str(crashed.vmlinux), str(crashed.vmcore)], commands)
+    )
+    crashext = str(doors.BIN / "crashext")
+    shell = doors._json(doors._output([crashext, "mods", "--json", str(crashed.vmcore), "hello"]))
+    assert (in_crash.pop("target"), shell.pop("target")) == ("crash", "drgn")
+    assert in_crash == shell
+    assert in_crash["modules"][0]["name"] == "hello"

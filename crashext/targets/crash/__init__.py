@@ -66,6 +66,10 @@ def _give_files(prog: drgn.Program) -> None:
 
 
 def _why(error: ImportError) -> str:
-    if error.name in ("drgn", "_drgn"):
+    """Why drgn is not to be had: it is not installed, or this is PyKdump and not crashext.so."""
+    missing = (error.name or "").split(".")[0]
+    if missing in ("drgn", "_drgn"):
         return f"pip install drgn for {sys.executable or 'the Python inside crash'}"
-    return str(error)
+    if missing == "_crashext":
+        return "extend crashext.so instead of mpykdump.so"
+    raise error

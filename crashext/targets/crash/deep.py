@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from crashext.engine.integrity import Integrity
 from crashext.engine.model import (
     Finding,
     Module,
@@ -18,6 +19,7 @@ from crashext.engine.model import (
     Task,
     Variable,
 )
+from crashext.engine.modules import ModuleDetail, ModuleSection, ModuleTable, Unloaded
 from crashext.engine.report import Report
 from crashext.errors import Unknown
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
@@ -107,3 +109,29 @@ class DeepCrashTarget(ModuleQuestions, CrashTarget):
 
     def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
         return self.deep.findings(report, frame)
+
+    # crashext.targets.base.DeepModules
+
+    def module_table(self) -> ModuleTable:
+        return self.deep.module_table()
+
+    def find_debug_info(self, name: str) -> None:
+        self.deep.find_debug_info(name)
+
+    def module_sections(self, name: str) -> list[ModuleSection]:
+        return self.deep.module_sections(name)
+
+    def module_detail(self, name: str) -> ModuleDetail:
+        return self.deep.module_detail(name)
+
+    def module_integrity(self, name: str) -> Integrity:
+        return self.deep.module_integrity(name)
+
+    def text_integrity(self, address: int) -> Integrity:
+        return self.deep.text_integrity(address)
+
+    def kernel_integrity(self) -> Integrity:
+        return self.deep.kernel_integrity()
+
+    def unloaded_modules(self) -> Unloaded:
+        return self.deep.unloaded_modules()
