@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Optional
 
-from crashext.engine import errno, taint, values
+from crashext.engine import errno, exitcode, taint, values
 from crashext.engine.arm64 import esr
 from crashext.engine.model import ErrorCode, Taint
 from crashext.engine.x86 import pagefault, traps
@@ -22,7 +22,7 @@ from crashext.errors import UsageError
 class Reading:
     """One way to read what was typed. ``lines`` are for display; ``value`` is the number, if any.
 
-    ``kind``: "page-fault", "selector", "trap", "taint", "errno", "value", "esr".
+    ``kind``: "page-fault", "selector", "trap", "taint", "errno", "value", "esr", "exit-code".
     """
 
     kind: str
@@ -48,8 +48,9 @@ def explain_code(words: str, *, kind: Optional[str] = None) -> list[Reading]:
     """Every reading of ``words``, the likeliest first.
 
     ``words``: ``0x0002``, ``0002``, ``14``, ``#GP``, ``page fault``, ``P O E``, ``Tainted: G OE``,
-    ``12289``, ``ENOENT``, ``-2``, a 64-bit value. ``kind`` (a word of Reading.kind) keeps only that
-    reading. Raises UsageError when nothing is understood.
+    ``12289``, ``ENOENT``, ``-2``, a 64-bit value, or a line of a log with a code in it
+    (``Oops: 0002 [#1] SMP``, ``#PF: error_code(0x0010)``, ``exitcode=0x0000000b``). ``kind``
+    (a word of Reading.kind) keeps only that reading. Raises UsageError when nothing is understood.
     """
     text = " ".join(words.split())
     if not text:
@@ -67,6 +68,9 @@ def _readings(text: str, kind: Optional[str]) -> list[Reading]:
     number = _number(text)
     if number is not None:
         return _number_readings(text, number, kind)
+    pasted = _pasted(text)
+    if pasted is not None:
+        return [pasted]
     readings = _trap_with_code(text)
     if readings:
         return readings
@@ -83,21 +87,43 @@ def _readings(text: str, kind: Optional[str]) -> list[Reading]:
     return readings
 
 
+def _pasted(text: str) -> Optional[Reading]:
+    """A piece of a line of a log that holds one code, or None."""
+    if match := re.search(r"error_code\(0x([0-9a-fA-F]+)\)", text):
+        return _page_fault(int(match.group(1), 16))
+    if match := re.search(r"exitcode=(0x[0-9a-fA-F]+)", text):
+        number = int(match.group(1), 16)
+        return Reading(
+            "exit-code", f"exit code 0x{number:08x}", [exitcode.describe_exit_code(number)], number
+        )
+    if match := re.search(r"Internal error: .{0,60}?: ([0-9a-fA-F]{8,16})\b", text):
+        return _esr(int(match.group(1), 16))
+    trap = traps.trap_by_die_string(text)
+    match = re.search(r": ([0-9a-fA-F]{4})(?: \[#|$)", text)
+    if trap is not None and match is not None:
+        return _of_trap(trap, int(match.group(1), 16))
+    return None
+
+
 def _trap_with_code(text: str) -> list[Reading]:
     """``#GP 0x18``, ``#PF 2``: a trap with its error code."""
     match = re.fullmatch(r"(#?[A-Za-z]{2}) (0[xX][0-9a-fA-F]+|[0-9a-fA-F]+)", text)
     trap = traps.trap_by_mnemonic(match.group(1)) if match else None
     if match is None or trap is None:
         return []
-    number = int(match.group(2), 16)
+    return [_of_trap(trap, int(match.group(2), 16))]
+
+
+def _of_trap(trap: traps.Trap, number: int) -> Reading:
+    """A trap with its error code."""
     if not trap.has_error_code:
-        return [_trap(trap)]
+        return _trap(trap)
     if trap.mnemonic == "#PF":
-        return [_page_fault(number)]
+        return _page_fault(number)
     code = traps.explain_trap_error(trap.mnemonic, number)
     title = f"{trap.mnemonic} ({trap.name}) with error code 0x{number:04x}"
     lines = [code.meaning, *_bit_lines(code), trap.meaning]
-    return [Reading("selector", title, lines, number, code)]
+    return Reading("selector", title, lines, number, code)
 
 
 def _number(text: str) -> Optional[int]:

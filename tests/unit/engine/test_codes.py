@@ -68,6 +68,25 @@ def test_one_reading_on_request(words: str, kind: str, title: str) -> None:
     assert [reading.title for reading in readings] == [title]
 
 
+@pytest.mark.parametrize(
+    ("line", "kind", "value"),
+    [
+        ("Oops: 0002 [#1] SMP", "page-fault", 2),
+        ("Oops: Oops: 0011 [#1] PREEMPT SMP NOPTI", "page-fault", 0x11),
+        ("#PF: error_code(0x0010) - not-present page", "page-fault", 0x10),
+        ("segment-related general protection fault: fff8 [#1] PREEMPT SMP", "selector", 0xFFF8),
+        ("general protection fault, probably for non-canonical address 0x6b6b6b97: 0000 [#1]",
+         "selector", 0),
+        ("divide error: 0000 [#1] SMP", "trap", 0),
+        ("Internal error: Oops: 96000044 [#1] PREEMPT SMP", "esr", 0x96000044),
+        ("Internal error: Oops - BUG: 00000000f2000800 [#1] SMP", "esr", 0xF2000800),
+        ("Attempted to kill init! exitcode=0x0000000b", "exit-code", 0xB),
+    ],
+)  # fmt: skip
+def test_a_line_pasted_from_a_log(line: str, kind: str, value: int) -> None:
+    assert [(reading.kind, reading.value) for reading in explain_code(line)] == [(kind, value)]
+
+
 def test_a_page_fault_code_in_lines() -> None:
     (reading,) = explain_code("0x0002")
     assert reading.lines == [
