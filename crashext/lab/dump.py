@@ -129,13 +129,9 @@ _KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\]")
 
 
 def log_of_console(console: str) -> str:
-    """The kernel's lines of a serial console: from "Linux version" on, with time stamps.
+    """The kernel's lines of a serial console: from the first one on, with time stamps.
 
-    What programs print in between is dropped. Used where a dump holds no log.
+    What programs print in between is dropped. Used where makedumpfile cannot read the dump.
     """
-    lines = [line for line in console.splitlines() if _KERNEL_LINE.match(line)]
-    for index, line in enumerate(lines):
-        if "Linux version" in line:
-            lines = lines[index:]
-            break
+    lines = [line.rstrip() for line in console.splitlines() if _KERNEL_LINE.match(line)]
     return "\n".join(lines) + "\n" if lines else ""

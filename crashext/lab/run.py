@@ -22,7 +22,7 @@ from crashext.lab import dump, qemu, tools
 from crashext.lab.build import build, module_directory
 from crashext.lab.cache import Cache, no_space_named
 from crashext.lab.initramfs import CharDevice, Directory, Entry, Regular, archive
-from crashext.lab.kernels import Kernel
+from crashext.lab.kernels import Kernel, host_architecture
 from crashext.lab.progress import step
 from crashext.lab.truth import Fault, menu_of, truth_of
 
@@ -167,6 +167,10 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
         raise CrashextError(
             f"fault {fault.name} does not panic: a capture kernel sees only panics; use --dump elf"
         )
+    if request.dump != "elf" and kernel.arch != "amd64":
+        # makedumpfile reads only dumps of the architecture it was built for; in an arm64 guest
+        # 1.7.8 cannot read the capture kernel's /proc/vmcore ("Can't read pgd").
+        raise CrashextError(f"no --dump {request.dump} for {kernel.arch}: use --dump elf")
     qemu.platform(kernel.arch)
     out = request.out.resolve()
     with no_space_named(out):
@@ -239,7 +243,7 @@ def _crash(
         if disk is not None:
             dump.read_disk(disk, out)
     if not real:
-        _extract(request, out, cache)
+        _extract(request, kernel, out, cache)
 
 
 def _panic(guest: qemu.Guest, fault: Fault) -> None:
@@ -313,11 +317,14 @@ def _panic_and_capture(guest: qemu.Guest, fault: Fault) -> None:
         guest.wait_end("after saving", 60.0)
 
 
-def _extract(request: Request, out: Path, cache: Cache) -> None:
+def _extract(request: Request, kernel: Kernel, out: Path, cache: Cache) -> None:
     """The log out of the dump; for ``kdump`` the filtered dump in its place."""
-    vmcore = out / "vmcore"
+    vmcore, log = out / "vmcore", out / "vmcore-dmesg.txt"
+    if kernel.arch != host_architecture():
+        log.write_text(dump.log_of_console((out / "console.log").read_text(errors="replace")))
+        return
     tool = dump.makedumpfile(cache)
-    dump.extract_dmesg(vmcore, out / "vmcore-dmesg.txt", tool.path)
+    dump.extract_dmesg(vmcore, log, tool.path)
     if request.dump == "kdump":
         full = out / "vmcore.elf"
         vmcore.replace(full)

@@ -6,12 +6,14 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Callable
 
 import drgn
 import pytest
 
+from crashext.errors import CrashextError
 from crashext.lab.cache import Cache
 from crashext.lab.kernels import Kernel
 from crashext.lab.run import Request, run
@@ -102,3 +104,26 @@ def test_other_kernels_crash_as_well(dump: GetDump, release: str) -> None:
     trace = program(crash).crashed_thread().stack_trace()
     lines = [frame.source()[1] for frame in trace if frame.name == "fault_null_write"]
     assert lines == [crash.truth.line]
+
+
+@pytest.mark.skipif(
+    not (shutil.which("qemu-system-aarch64") and shutil.which("aarch64-linux-gnu-gcc")),
+    reason="arm64 needs qemu-system-arm and gcc-aarch64-linux-gnu",
+)
+def test_arm64_crashes_as_well(dump: GetDump) -> None:
+    crash = dump("null-write", arch="arm64")
+    log = crash.dmesg.read_text()
+    assert "ESR = 0x0000000096000046" in log
+    offset = int(re.findall(r"pc : fault_null_write\+0x([0-9a-f]+)/", log)[0], 16)
+    prog = program(crash)
+    place = prog.source_location(prog.symbol("fault_null_write").address + offset)[0]
+    assert (Path(place.filename).name, place.line) == ("faults.c", crash.truth.line)
+
+
+def test_arm64_is_not_filtered_by_a_makedumpfile_of_x86(
+    tmp_path: Path, template_module: Path
+) -> None:
+    other = Kernel("6.1", "6.1", "bookworm", "arm64", tmp_path)
+    request = Request(template_module, "null-write", tmp_path / "out", "kdump")
+    with pytest.raises(CrashextError, match="no --dump kdump for arm64: use --dump elf"):
+        run(request, other)
