@@ -256,6 +256,8 @@ class Assembler:
             return header.fatal
         if "first_byte" in note.regex.groupindex:
             return header.kind == "slab-corruption"
+        if note.kind == "ubsan" or "cfi_target" in note.regex.groupindex:
+            return header.kind == "invalid-opcode"
         return header.kind in ("bug", "warning") or header.role is Role.DIE
 
     def _note(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
@@ -322,6 +324,8 @@ class Assembler:
             report = builder.report
             if report.panic_line or builder.boot != self._boots:
                 continue
+            if row.kind == "init-killed" and report.pid not in (1, None):
+                continue  # an oops that init lived through
             if (
                 panics.ANY in row.ends
                 or report.kind in row.ends

@@ -129,6 +129,8 @@ HEADERS: tuple[Header, ...] = (
     _row("stack-overflow", Role.ONGOING, "Insufficient stack space", r"(?P<bug>Insufficient stack space to handle exception)!", fatal=True, machine="arm64"),
     _row("bug", Role.DIE, "Internal error: Oops - BUG", rf"Internal error: Oops - BUG: {_ESR}", fatal=True, machine="other"),
     _row("invalid-opcode", Role.DIE, "Internal error: Oops - ", rf"Internal error: Oops - [Uu]ndefined instruction: {_ESR}", fatal=True, machine="other"),
+    _row("ubsan", Role.DIE, "Internal error: UBSAN: ", rf"Internal error: UBSAN: (?P<bug>[^\[:]{{1,80}}?): {_ESR}", fatal=True, machine="other"),
+    _row("bug", Role.DIE, "Internal error: Oops - CFI", rf"Internal error: (?P<die_text>Oops - CFI): {_ESR}", fatal=True, machine="other"),
     _row("unknown", Role.DIE, "Internal error: ", rf"Internal error: (?P<die_text>[^\[]{{0,80}}?): {_ESR}", fatal=True, machine="other"),
     # --- others, so that they are never taken for x86
     _row("null-deref", Role.ONGOING, "BUG: Kernel NULL pointer", r"BUG: Kernel NULL pointer dereference (?:on (?P<access_word>read|write) )?at (?P<address>0x[0-9a-f]{1,16})\b", fatal=True, machine="powerpc"),
@@ -142,6 +144,7 @@ HEADERS: tuple[Header, ...] = (
     _row("warning", Role.START, ", CPU#", rf"WARNING: (?:\[(?P<condition>.{{0,200}}?)\] )?{_SITE} at (?P<at>.{{1,200}}?), CPU#(?P<cpu>\d{{1,6}}): (?P<comm>.{{0,24}})/(?P<pid>\d{{1,10}})$"),
     _row("warning", Role.START, "WARNING: at ", rf"WARNING: at {_SITE}(?: (?P<at>\S.{{0,200}}))?$"),
     # --- sanitizers
+    _row("kasan", Role.START, "BUG: KASAN: ", r"BUG: KASAN: (?P<bug>user-memory-access) on address (?P<kasan_address>[0-9a-f]{8,16})"),
     _row("kasan", Role.START, "BUG: KASAN: ", r"BUG: KASAN: (?P<bug>[\w-]{1,40}(?: or [\w-]{1,40})?) (?:in|on) (?P<at>.{1,200}?)(?: at addr (?P<kasan_address>[0-9a-f]{8,16}))?$"),
     _row("kfence", Role.START, "BUG: KFENCE: ", r"BUG: KFENCE: (?P<bug>[\w -]{1,40}?) in (?P<at>.{1,200})"),
     _row("kmsan", Role.START, "BUG: KMSAN: ", r"BUG: KMSAN: (?P<bug>[\w -]{1,40}?) in (?P<at>.{1,200})", frames=True),
@@ -175,6 +178,8 @@ HEADERS: tuple[Header, ...] = (
     _row("machine-check", Role.START, "Machine Check Exception", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check Exception: (?P<mcgstatus>[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]{1,16})", trap="#MC"),
     # Bit 61 of the bank's status is UC, an error that was not corrected; corrected ones are no report.
     _row("machine-check", Role.START, "Machine Check: ", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check: (?P<mcgstatus>[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]?[2367abef][0-9a-f]{14})\b"),
+    # ACPI's platform error interface; corrected and recoverable events are no report.
+    _row("machine-check", Role.START, "event severity: fatal", r"(?:\{\d{1,9}\})?\[Hardware Error\]: event severity: (?P<severity>fatal)"),
     _row("split-lock", Role.START, "_lock trap at", rf"(?:x86/split lock detection: )?#(?P<exception>AC|DB): {_TASK} took a (?P<bug>split_lock|bus_lock) trap at address: (?P<user_address>0x[0-9a-f]{{1,16}})"),
     # --- checks that print "BUG:" and go on
     _row("bug", Role.START, "BUG: Bad ", r"BUG: (?P<bug>Bad (?:page state|page map|page cache|rss-counter state))(?: in process (?P<comm>.{1,24}?) +(?:pfn:(?P<pfn>[0-9a-f]{1,16})|pte:(?P<pte>[0-9a-f]{1,16})))?"),
@@ -195,6 +200,9 @@ NOTES: tuple[Header, ...] = (
     _row("slab-corruption", Role.NOTE, "First byte 0x", rf"\[(?P<problem>[\w ]{{1,40}})\] {_FIRST_BYTE}"),
     _row("sysrq", Role.NOTE, "rigger a crash", r"(?:sysrq: )?(?:SysRq : )?(?P<message>Trigger a crash)"),
     _row("double-free", Role.NOTE, "double free detected", r"(?:slab: )?(?P<message>double free detected.{0,120})"),
+    # CONFIG_UBSAN_TRAP and CONFIG_CFI_CLANG: the text comes before the trap that the check is
+    _row("ubsan", Role.NOTE, "UBSAN: ", r"UBSAN: (?P<bug>[\w -]{1,60}?) at (?P<at>.{1,200})"),
+    _row("bug", Role.NOTE, "CFI failure at ", r"CFI failure at (?P<at>.{1,200}?) \(target: (?P<cfi_target>.{1,200}?); expected type: (?P<cfi_type>0x[0-9a-f]{1,8})\)"),
     _row("", Role.NOTE, "panicked at ", r"\w{1,60}: panicked at (?P<rust_panic>[^:\s]{1,200}:\d{1,8}:\d{1,6}):"),
     _row("", Role.NOTE, "overran stack", r"(?P<stack_overrun>Thread overran stack, or stack corrupted)"),
     _row("", Role.NOTE, "GPF could be caused", r"kasan: (?P<kasan_hint>GPF could be caused by NULL-ptr deref or user memory access)"),

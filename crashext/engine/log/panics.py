@@ -40,7 +40,7 @@ PANICS: tuple[Panic, ...] = (
     _row(r"(?:Hard LOCKUP|Watchdog detected hard LOCKUP on cpu (?P<cpu>\d{1,6}))", "hard-lockup", "hard-lockup"),
     _row(r"workqueue: ", "workqueue-stall", "workqueue-stall"),
     _row(r"(?:Out of memory|System is deadlocked on memory|out of memory)", "oom-panic", "oom-kill"),
-    _row(r"(?:Fatal [Mm]achine check|Fatal local machine check|Machine check|Timeout: Not all CPUs entered broadcast exception handler|Uncorrected hardware memory error|Asynchronous SError Interrupt)", "machine-check", "machine-check"),
+    _row(r"(?:Fatal [Mm]achine check|Fatal local machine check|Machine check|Timeout: Not all CPUs entered broadcast exception handler|Uncorrected hardware memory error|Asynchronous SError Interrupt|Fatal hardware error!)", "machine-check", "machine-check"),
     _row(r"stack-protector: Kernel stack is corrupted in: (?P<at>.{1,200})", "stack-smash"),
     _row(r"corrupted stack end detected inside scheduler", "stack-overflow"),
     _row(r"(?:kernel stack overflow|\S{1,24} stack guard hit)", "stack-overflow", "stack-overflow"),

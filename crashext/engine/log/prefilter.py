@@ -26,6 +26,7 @@ _DIRECT = (
     b"Slab corruption",
     b"Linux version ",
     b"[Hardware Error]: CPU ",
+    b"event severity: fatal",
     b"hard LOCKUP on cpu ",
     b"_lock trap at address: ",
     b"Insufficient stack space",

@@ -91,6 +91,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         _row(r"Freed(?: by task (?P<freed_by>\d{1,10}).{0,60})?:$", "freed"),
         _row(r"(?:Last potentially related work creation|Last call_rcu\(\)):", "work creation"),
         _row(r"(?:Second to last|First) (?:potentially related work creation|call_rcu\(\)):", "earlier work creation"),
+        _row(r"Pointer tag: \[(?P<pointer_tag>[0-9a-f]{2})\], memory tag: \[(?P<memory_tag>[0-9a-f]{2})\]"),
         _row(r"The buggy address belongs to the object at (?P<object>[0-9a-f]{8,16})"),
         _row(r"which belongs to the cache (?P<cache>\S{1,64}) of size (?P<object_size>\d{1,20})"),
         _row(r"The buggy address is located (?P<located>.{1,120})"),
@@ -143,7 +144,8 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         _row(r"(?:mce: )?\[Hardware Error\]: RIP (?:!INEXACT! )?[0-9a-f]{2}:<(?P<rip>[0-9a-f]{8,16})>(?: \{(?P<at>[^}]{1,200})\})?"),
         _row(r"(?:mce: )?\[Hardware Error\]: TSC [0-9a-f]{1,16}(?: ADDR (?P<address>[0-9a-f]{1,16}))?(?: MISC (?P<misc>[0-9a-f]{1,16}))?", source="mce"),
         _row(r"(?:mce: )?\[Hardware Error\]: Machine check: (?P<message>.{1,200})"),
-        _row(r"(?:mce: )?\[Hardware Error\]: "),
+        _row(r"(?:\{\d{1,9}\})?\[Hardware Error\]: +section_type: (?P<section_type>.{1,80})"),
+        _row(r"(?:mce: |\{\d{1,9}\})?\[Hardware Error\]: "),
     ),
     "slab-corruption": _SLUB,
     "leak": (
