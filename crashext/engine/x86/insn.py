@@ -16,7 +16,7 @@ from crashext.engine.x86 import decoder, origin
 from crashext.engine.x86.analysis import Analysis, Operand, Words
 from crashext.engine.x86.borders import borders_before
 from crashext.engine.x86.decoder import Decoded
-from crashext.engine.x86.operand import choose_operand, classify, operands_of
+from crashext.engine.x86.operand import choose_operand, classify, note_cfi, operands_of
 from crashext.engine.x86.pagefault import access_type
 from crashext.engine.x86.wording import fetch_sentence, sentence
 from crashext.errors import Unknown
@@ -157,6 +157,8 @@ def analyse(
     result = Analysis(rip=rip, instruction=fault.text, data=fault.data, synchronised=certain)
     result.operands = operands_of(fault, known, bits)
     classify(result, fault, known, trap)
+    if result.kind == "bug":
+        note_cfi(result, before, known, words)
     if result.kind in ("memory", "string", "stack", "call", "jump", "return"):
         choose_operand(result, fault, known, error_code, fault_address, trap, words)
     if result.bad_register not in (None, "rsp", "rip") and bits == 64:

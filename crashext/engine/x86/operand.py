@@ -92,6 +92,34 @@ def classify(result: Analysis, fault: Decoded, known: dict[str, int], trap: Opti
         result.kind = "memory" if explicit else result.kind
 
 
+def note_cfi(result: Analysis, before: list[Decoded], known: dict[str, int], words: Words) -> None:
+    """kCFI's check before an indirect call (clang -fsanitize=kcfi): the type hash did not fit.
+
+    ``mov $-hash,%r10d; add -4(%r11),%r10d; je 1f; ud2; 1: call *%r11``.
+    """
+    if len(before) < 3:
+        return
+    load, add, branch = before[-3:]
+    target = add.memory[0].base if add.memory else None
+    if (
+        load.mnemonic != "mov"
+        or load.operand_registers[:1] != ("r10d",)
+        or add.mnemonic != "add"
+        or add.operand_registers[:1] != ("r10d",)
+        or branch.mnemonic != "je"
+        or target is None
+    ):
+        return
+    result.bad_register, result.bad_value = target, known.get(target)
+    value = ""
+    if result.bad_value is not None:
+        value = f", 0x{result.bad_value:x} ({words.describe(result.bad_value)})"
+    result.sentence = (
+        "ud2 of control-flow integrity (kCFI): an indirect call of a function whose type is not "
+        f"the pointer's; the pointer is %{target}{value}"
+    )
+
+
 def _divide(result: Analysis, fault: Decoded, known: dict[str, int]) -> None:
     result.kind = "divide"
     divisor = fault.operand_registers[0] if fault.operand_registers else ""
