@@ -77,7 +77,8 @@ CATEGORIES = (
         print_usage_bug print_irq_inversion_bug debug_show_held_locks __might_sleep
         ___might_sleep __might_resched __schedule_bug __cant_sleep __cant_migrate
         kfence_report_error kmsan_report kcsan_report mce_panic""",
-        r"__ubsan_handle_\w+|rust_helper_BUG|_R\w*(?:rust_begin_unwind|9panicking)\w*|__asan_report_\w+|__kasan_report\w*|__msan_\w+|print_bad_\w+"
+        r"die_kernel_fault|__do_kernel_fault|do_bad_area|do_tag_check_fault|(?:bug|brk)_handler"
+        r"|call_break_hook|__ubsan_handle_\w+|rust_helper_BUG|_R\w*(?:rust_begin_unwind|9panicking)\w*|__asan_report_\w+|__kasan_report\w*|__msan_\w+|print_bad_\w+"
         r"|list_(?:add|del)_corruption\w*|__warn_\w+",
     ),
     _category(
@@ -95,7 +96,8 @@ CATEGORIES = (
         asm_exc_machine_check error_entry error_exit error_return paranoid_entry paranoid_exit
         ret_from_intr handle_stack_overflow kernel_stack_overflow do_trap do_trap_no_signal
         notify_die atomic_notifier_call_chain notifier_call_chain xen_hypercall_callback""",
-        r"asm_(?:exc|common|sysvec|call)_\w+|exc_\w+|sysvec_\w+|__?sysvec_\w+",
+        r"el1\w+|do_mem_abort|do_translation_fault|do_debug_exception|do_undefinstr"
+        r"|asm_(?:exc|common|sysvec|call)_\w+|exc_\w+|sysvec_\w+|__?sysvec_\w+",
     ),
     _category(
         "thunk", "indirect-call thunk", "it only jumps to the pointer that its caller gave it",
@@ -328,7 +330,7 @@ CATEGORIES = (
         __blocking_notifier_call_chain srcu_notifier_call_chain task_work_run
         call_usermodehelper_exec_async async_run_entry_fn""",
         r"__(?:x64|ia32|arm64|se|do|x32)_(?:compat_)?sys_\w+|S[yY](?:S|SC)_\w+|sys_\w+"
-        r"|compat_S[yY]S_\w+|el[01][t]?_\w+|el0_svc\w*|invoke_syscall\w*|do_el0_svc|vectors"
+        r"|compat_S[yY]S_\w+|el0\w+|invoke_syscall\w*|do_el0_svc|vectors"
         r"|secondary_startup_\w+|common_startup_\w+|sys_\w+",
     ),
 )  # fmt: skip

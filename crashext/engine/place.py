@@ -242,7 +242,7 @@ def stack(case: Case) -> None:
     """Fills ``stack``: unwound from memory, else as the log prints it."""
     explanation, report = case.explanation, case.report
     frames = case.ask_crash("stack", lambda: case.target.backtrace(case.frame))
-    if frames:
+    if frames and any(frame.function and frame.reliable for frame in frames):
         explanation.stack = list(frames)
         return
     if report is None or not (report.frames or report.rip):
