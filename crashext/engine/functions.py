@@ -126,7 +126,8 @@ CATEGORIES = (
         _copy_to_iter copy_page_from_iter copy_page_to_iter __check_object_size
         check_heap_object check_stack_object __check_heap_object memcpy_mcsafe __memcpy_mcsafe
         copy_mc_fragile copy_mc_to_kernel""",
-        r"__(?:get|put)_user_\w+|copy_mc_\w+|copy_user_\w+|clear_user_\w+",
+        r"__(?:get|put)_user_(?:nocheck_|bad_?)?\d*|copy_mc_\w+|clear_user_\w+"
+        r"|copy_user_(?:generic|enhanced|short|fast|erms|nocache)\w*",
     ),
     _category(
         "string", "string helper", "its caller handed it the bad pointer",

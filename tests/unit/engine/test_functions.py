@@ -38,6 +38,11 @@ def test_what_compilers_add_is_taken_off(name: str, plain: str) -> None:
     [
         ("memcpy_erms", "copy"),
         ("__get_user_4", "copy"),
+        ("__put_user_nocheck_8", "copy"),
+        ("copy_user_generic_string", "copy"),
+        ("__get_user_pages", None),
+        ("__put_user_ns", None),
+        ("copy_user_huge_page", None),
         ("copy_mc_fragile", "copy"),
         ("strlen", "string"),
         ("vsnprintf", "string"),
