@@ -94,13 +94,7 @@ def run_reported(
     Without ``names`` it is a program for PyKdump, whose hooks are called.
     """
     try:
-        if names is not None:
-            return run_source(source, path, argv, names)
-        _call_hook("enterepython")
-        try:
-            return run_source(source, path, argv, {})
-        finally:
-            _call_hook("exitepython")
+        return run_source(source, path, argv, names or {}, hooks=names is None)
     except (CrashextError, HelpRequested, BrokenPipeError):
         raise
     except Exception as error:
@@ -116,9 +110,11 @@ def _without_our_frames(error: Exception, path: str) -> Exception:
     return error.with_traceback(traceback) if traceback is not None else error
 
 
-def run_source(source: bytes, path: str, argv: list[str], names: dict[str, object]) -> int:
+def run_source(
+    source: bytes, path: str, argv: list[str], names: dict[str, object], hooks: bool = False
+) -> int:
     """Runs ``source`` in a fresh ``__main__`` with these names; puts back what it changed in
-    ``sys``."""
+    ``sys``. PyKdump's hooks see the program's ``sys.argv`` and may change it."""
     main = types.ModuleType("__main__")
     main.__dict__.update({**names, "__name__": "__main__", "__file__": path})
     saved = sys.modules.get("__main__"), sys.argv, list(sys.path), sys.stdout, sys.stderr
@@ -127,7 +123,13 @@ def run_source(source: bytes, path: str, argv: list[str], names: dict[str, objec
     directory = os.path.dirname(os.path.realpath(path))
     sys.path[:0] = [directory, *search_path()[1:]]
     try:
-        exec(compile(source, path, "exec"), main.__dict__)
+        if hooks:
+            _call_hook("enterepython")
+        try:
+            exec(compile(source, path, "exec"), main.__dict__)
+        finally:
+            if hooks:
+                _call_hook("exitepython")
         return 0
     finally:
         if saved[0] is not None:

@@ -47,6 +47,7 @@ from crashext.pykdump.containers import (
     PY_select_purge,
     TrueOnce,
     dbits2str,
+    forget_missing,
     getCurrentModule,
     hexl,
     iterN,
@@ -87,6 +88,7 @@ from crashext.pykdump.memory import (
     readU32,
     readU64,
 )
+from crashext.pykdump.output import offer_bytes
 from crashext.pykdump.pylog import ERROR, INFO, WARNING, MsgExtra, PyLog, pylog
 from crashext.pykdump.session import (
     delModule,
@@ -287,6 +289,8 @@ def enter_epython() -> None:
     values = _options.take_common_options(sys.argv)
     debug = API_options.debug
     set_nsproxy(values.usens)
+    offer_bytes(sys.stdout)
+    forget_missing()
     set_readmem_task(0)
     if isfileoutput():
         dump = os.path.abspath((sys_info.DUMPFILE.split() or ["?"])[0])

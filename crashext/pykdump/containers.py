@@ -247,6 +247,12 @@ def purge_typeinfo(name: Optional[str] = None) -> None:
         del _typeinfo[key]
 
 
+def forget_missing() -> None:
+    """Drops the answers "no such type" and "no such member" (-1): debug info may have come."""
+    for key in [key for key, value in _typeinfo.items() if value == -1]:
+        del _typeinfo[key]
+
+
 _selected: dict[tuple[Any, ...], tuple[CodeType, str]] = {}
 
 

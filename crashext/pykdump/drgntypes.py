@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Callable
 
 import drgn
 
@@ -21,12 +21,18 @@ _TAGGED = {_K.STRUCT: Kind.STRUCT, _K.UNION: Kind.UNION, _K.CLASS: Kind.STRUCT}
 
 
 class DrgnTypes:
-    """A TypeSource over one program. Types are converted once and shared."""
+    """A TypeSource over one program. Types are converted once and shared.
+
+    :param module_files: gives the module files with debug info that crash has loaded so far
+        (``mod -s``); asked when a name is not known, and the new ones are loaded.
+    """
 
     name = "drgn"
 
-    def __init__(self, program: drgn.Program) -> None:
+    def __init__(self, program: drgn.Program, module_files: Callable[[], list[str]] = list) -> None:
         self._program = program
+        self._module_files = module_files
+        self._loaded: set[str] = set()
         self._by_name: dict[str, CType] = {}
 
     def type(self, name: str) -> CType:
@@ -36,7 +42,7 @@ class DrgnTypes:
             pass
         spelled = re.sub(r"\s+", " ", name.strip())
         try:
-            found = self._program.type(spelled)
+            found = self._found(lambda: self._program.type(spelled))
         except (LookupError, SyntaxError) as error:
             raise LookupError(f"no type {name}: {error}") from None
         result = self._by_name[name] = self._convert(found)
@@ -44,16 +50,35 @@ class DrgnTypes:
 
     def symbol_type(self, name: str) -> CType:
         try:
-            found = self._program[name]
+            found = self._found(lambda: self._program[name])
         except (KeyError, LookupError):
             raise LookupError(f"no variable or function {name} in the debug info") from None
         return self._convert(found.type_)
 
     def enumerator(self, name: str) -> int:
         try:
-            return int(self._program.constant(name))
+            return int(self._found(lambda: self._program.constant(name)))
         except LookupError:
             raise LookupError(f"no enumerator {name}") from None
+
+    def _found(self, look: Callable[[], Any]) -> Any:
+        try:
+            return look()
+        except LookupError:
+            if not self._load_new_files():
+                raise
+            return look()
+
+    def _load_new_files(self) -> bool:
+        """Whether crash has loaded module files that drgn did not know yet."""
+        fresh = [path for path in self._module_files() if path not in self._loaded]
+        self._loaded.update(fresh)
+        if fresh:
+            try:
+                self._program.load_debug_info(fresh)
+            except drgn.MissingDebugInfoError:
+                pass  # not a file of this kernel's module: the name stays unknown
+        return bool(fresh)
 
     def _lazy(self, found: drgn.Type) -> Lazy:
         return Lazy(lambda: self._convert(found))

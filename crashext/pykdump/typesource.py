@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Optional
 
 from crashext.errors import CrashextError
+from crashext.pykdump.cmodule import crash
 from crashext.pykdump.ctype import TypeSource
 
 _current: Optional[TypeSource] = None
@@ -30,9 +31,9 @@ def _choose() -> TypeSource:
 
     try:
         from crashext.pykdump.drgntypes import DrgnTypes
-        from crashext.targets.drgn_over_crash import program
+        from crashext.targets.drgn_over_crash import module_files, program
 
-        return DrgnTypes(program())
+        return DrgnTypes(program(), lambda: module_files(crash.exec_crash_command("mod")))
     except (ImportError, CrashextError):
         # No drgn in this Python, or none that can open this dump: crash's gdb always knows types.
         return GdbTypes()

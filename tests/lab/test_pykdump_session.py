@@ -140,3 +140,19 @@ def test_tasks_that_crash_misses_are_found_by_pid(
 def test_commands_and_errors(answer: dict[str, Any]) -> None:
     assert (answer["log"], answer["background"]) == (True, True)
     assert (answer["null"], answer["unreadable"]) == ("IndexError", "crash.error")
+
+
+def test_a_program_becomes_a_command_and_sees_types_after_mod(crashed: Dump) -> None:
+    wanted = drgn.Program()
+    wanted.set_core_dump(str(crashed.vmcore))
+    wanted.load_debug_info([str(crashed.vmlinux), str(crashed.module)])
+    size = drgn.sizeof(wanted.type("struct lkm_request"))
+    with CrashSession(
+        ["-s", str(crashed.vmlinux), str(crashed.vmcore)],
+        environment={"PYKDUMPPATH": str(PROGRAMS)},
+    ) as session:
+        session.run(f"extend {EXTENSION}")
+        assert "SIZE -1 []" in session.run("epython module_type")
+        assert "size of struct lkm_request" in session.run("help module_type")
+        session.run(f"mod -s hello {crashed.module}")
+        assert f"SIZE {size} ['x']" in session.run("module_type --maxel 5 x")

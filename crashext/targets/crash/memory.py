@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
-from crashext.errors import Unknown
 from crashext.targets.crash import names
 from crashext.targets.modules.memory import Member
 
@@ -24,10 +23,8 @@ class PykdumpMemory:
     def read(self, address: int, size: int) -> bytes:
         if size == 0:
             return b""
-        try:
+        with names.asking(f"memory at {address:#x}"):
             return bytes(names.readmem(address & (1 << 64) - 1, size))
-        except names.NO_ANSWER as error:
-            raise Unknown(f"memory at {address:#x}: {error}") from None
 
     def symbol(self, name: str) -> Optional[int]:
         return int(names.sym2addr(name)) or None

@@ -7,10 +7,13 @@ there ``pykdump`` is PyKdump's own package, here it is :mod:`crashext.pykdump`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import crash
 
+from crashext.errors import Unknown
 from crashext.pykdump import install_alias
 
 install_alias()
@@ -44,3 +47,13 @@ CrashError: type[Exception] = crash.error
 #: What a question that this dump or its debug info cannot answer raises, by PyKdump's rules:
 #: memory not there, NULL, no such type or symbol, no such member.
 NO_ANSWER = (CrashError, IndexError, TypeError, KeyError, AttributeError, ValueError)
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """``with asking("the symbol at 0x10"):`` – a no of crash becomes Unknown, with the reason."""
+    try:
+        yield
+    except NO_ANSWER as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise Unknown(f"{what}: {reason}") from error

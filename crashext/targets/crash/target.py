@@ -66,10 +66,8 @@ class CrashTarget:
     # The kernel
 
     def log(self) -> str:
-        try:
+        with names.asking("the kernel log"):
             return str(names.exec_crash_command("log"))
-        except names.CrashError as error:
-            raise Unknown(f"the kernel log: {error}") from None
 
     def kernel(self) -> Kernel:
         kernel = Kernel(
@@ -253,10 +251,11 @@ class CrashTarget:
     # Names and text
 
     def symbol(self, address: int) -> Symbol:
-        name, offset = names.addr2sym(address, 1)
+        with names.asking(f"the symbol at {address:#x}"):
+            name, offset = names.addr2sym(address, 1)
+            module = names.addr2mod(address)
         if name is None:
             raise Unknown(f"no symbol holds {address:#x}")
-        module = names.addr2mod(address)
         if name in _MODULE_ALIASES and module is not None:
             name = self._own_name(name, module, address - offset)
         return Symbol(str(name), address - int(offset), int(offset), None, module)
@@ -271,7 +270,8 @@ class CrashTarget:
         return others[0] if others else alias
 
     def address(self, name: str) -> int:
-        found = {int(address) for address in names.sym2alladdr(name)}
+        with names.asking(f"the address of {name}"):
+            found = {int(address) for address in names.sym2alladdr(name)}
         if len(found) != 1:
             count = "no symbol" if not found else f"{len(found)} symbols"
             raise Unknown(f"{count} named {name}")

@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crashext.pykdump.ctype import Kind
 from crashext.pykdump.gdbtypes import (
@@ -137,6 +139,24 @@ def test_a_typedef_is_no_variable() -> None:
 def test_unknown_type(name: str) -> None:
     with pytest.raises(LookupError):
         GdbTypes(lambda command: None).type(name)
+
+
+@given(st.text())
+def test_any_text_is_a_layout_or_a_value_error(text: str) -> None:
+    for read in (parse_ptype, parse_declaration, parse_enum):
+        try:
+            read(text)
+        except ValueError:
+            continue
+
+
+@given(st.lists(st.sampled_from((DATA / "ptype-page.txt").read_text().splitlines()), max_size=40))
+def test_lines_in_any_order_end(lines: list[str]) -> None:
+    try:
+        found = parse_ptype("\n".join(lines))
+    except ValueError:
+        return
+    assert found.head
 
 
 def test_enumerator() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 
 import pytest
@@ -121,6 +122,22 @@ def test_pylog_sums_up_once(capsys: pytest.CaptureFixture[str]) -> None:
     log.cleanup()
     log.onexit()
     assert capsys.readouterr().out == ""
+
+
+def test_bytes_go_to_a_text_stream() -> None:
+    from crashext.pykdump.output import offer_bytes
+
+    class Text(io.TextIOBase):
+        written = ""
+
+        def write(self, text: str) -> int:
+            self.written += text
+            return len(text)
+
+    stream = Text()
+    offer_bytes(stream)
+    assert stream.buffer.write("└┬┘ ".encode() + b"\xff") == 11  # type: ignore[attr-defined]
+    assert stream.written == "└┬┘ \\xff"
 
 
 def test_frames_of_text() -> None:
