@@ -7,7 +7,8 @@ byte that no needle has, and the needles are looked for in the few percent that 
 that finds something is the text itself searched.
 
 Every line that :func:`headers.recognise` knows must hold one of the needles, or stand right before
-one that does ("kernel tried to execute NX-protected page", "Unhandled fault:"); a test checks it.
+one that does ("kernel tried to execute NX-protected page", "Unhandled fault:", "Insufficient stack
+space"); a test checks it.
 """
 
 from __future__ import annotations
@@ -25,13 +26,9 @@ _DIRECT = (
     b"(): cache `",  # slab error in …
     b"Slab corruption",
     b"Linux version ",
-    b"[Hardware Error]: CPU ",
-    b"event severity: fatal",
-    b"hard LOCKUP on cpu ",
-    b"_lock trap at address: ",
-    b"Insufficient stack space",
+    b"[Hardware Error]: ",
 )
-_KEPT = b"ABCFGINOPRSUW[]#:"
+_KEPT = b"ABCDFGIKLNOPRSUW[]#:"
 _DROPPED = bytes(set(range(256)) - set(_KEPT))
 #: What is left of a needle in the residue → the needles themselves.
 _RESIDUE = (
@@ -41,6 +38,9 @@ _RESIDUE = (
     (b"UBSAN:", (b"UBSAN: ",)),
     (b"PANIC:", (b"PANIC: double fault", b"PANIC: early exception")),
     (b"INFO:", (b"INFO: task ", b"INFO: rcu", b"[ INFO: ", b"INFO: trying to register")),
+    (b"LOCKUP", (b"hard LOCKUP on cpu ",)),
+    (b"#AC:", (b"#AC: ",)),  # split and bus locks
+    (b"#DB:", (b"#DB: ",)),
 )
 
 

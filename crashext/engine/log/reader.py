@@ -15,8 +15,9 @@ from crashext.engine.report import LogSummary
 BLOCK = 256 * 1024
 #: So much of a line is kept: MAX_LINE characters of the longest encoding.
 MAX_LINE_BYTES = 4 * MAX_LINE
-#: So many lines before a report's first line may belong to it.
-LOOKBACK = NOTE_REACH + 1
+#: So many lines before the line that the prefilter finds may belong to the report: notes, and on
+#: arm64 the registers of a stack overflow, which come before its panic.
+LOOKBACK = NOTE_REACH + 40
 
 
 def parse(text: Union[str, Iterable[str]]) -> LogSummary:
