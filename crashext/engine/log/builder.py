@@ -49,6 +49,12 @@ _MARK = re.compile(
 )
 _PC = re.compile(r"(?P<which>pc|lr|epc|ra|PC is|LR is|NIP|LR) (?::|at|(?=\[)) ?(?P<rest>\S.*)")
 _ESR = re.compile(r"\s*ESR = 0x(?P<value>[0-9a-f]{1,16})")
+# arm64 spells the syndrome out (arch/arm64/mm/fault.c: mem_abort_decode)
+_ARM64_ABORT = re.compile(
+    r"(?:EC = 0x[0-9a-f]{2}: (?P<exception_class>.{1,60}?), IL = |"
+    r"FSC = 0x[0-9a-f]{2}: (?P<fault_status>.{1,60})$|"
+    r"CM = (?P<cache_op>[01]), WnR = (?P<write>[01]))"
+)
 _STATE_LINE = re.compile(
     r"(?:task:(?P<comm>.{1,24}?) +state:\S|(?P<old>\S.{0,23}?) +[RSDTtXZPI] +(?:[0-9a-f(]|running))"
 )
@@ -537,6 +543,13 @@ class ReportBuilder:
             self._machine("arm64")
             report.error_code = int(match["value"], 16)
             report.error_code_line = line.number
+            return True
+        if match := _ARM64_ABORT.match(bare):
+            for name in ("exception_class", "fault_status"):
+                if match[name] is not None:
+                    report.details[name] = match[name]
+            if match["cache_op"] == "0":  # of cache maintenance WnR is always set
+                report.access = "write" if match["write"] == "1" else "read"
             return True
         machine = registers.machine_of(bare)
         if machine is None:
