@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Optional
 
 import drgn
@@ -162,28 +162,51 @@ def after_panic(found: list[StackFrame]) -> list[StackFrame]:
     return found
 
 
-def from_panic(prog: Program, area: Stack) -> Optional[dict[str, int]]:
-    """Registers that resume the path at panic(), for a task whose registers were not saved.
+#: ``call rel32``
+_CALL = 0xE8
+_CALL_SIZE = 5
 
-    The innermost callee of panic() left its return address on the stack; the word above it is
-    panic()'s stack pointer. The deepest such word belongs to the newest call. Registers that
-    callees saved are not known, so the caller of panic() has no variables from registers.
+
+def from_panic(prog: Program, area: Stack) -> Optional[dict[str, int]]:
+    """Registers that resume the path at the caller of panic(), where none were saved.
+
+    panic() itself realigns its stack, so its frame cannot be unwound from a stack pointer alone;
+    its caller's can: the return address of the ``call panic`` lies on the stack, once where the
+    call put it and once more, deeper, where the realigning prologue copied it, right above the
+    caller's RBP. The other registers are not known. ``rip`` lies inside the call.
     """
-    for name in ("vpanic", "panic"):
+    entries = set()
+    for name in ("panic", "vpanic"):
         try:
-            symbol = prog.symbol(name)
+            entries.add(prog.symbol(name).address)
         except LookupError:
             continue
-        end = symbol.address + symbol.size
-        for index, word in enumerate(area.words):
-            if not symbol.address < word < end:
-                continue
-            registers = {"rip": word, "rsp": area.base + 8 * (index + 1), "cs": 0x10, "ss": 0x18}
-            trace = prog.stack_trace(pt_regs(prog, registers))
-            names = [frame.name for frame in trace]
-            if len(names) > 2 and any(n.startswith(ROOTS) for n in names):
-                return registers
+    calls: dict[int, list[int]] = {}  # return address → where it lies, deepest first
+    for index, word in enumerate(area.words):
+        if word >= KERNEL_HALF and (word in calls or _calls(prog, word, entries)):
+            calls.setdefault(word, []).append(index)
+    for word, places in calls.items():
+        registers = {
+            "rip": word - 1,
+            "rsp": area.base + 8 * (places[-1] + 1),
+            "rbp": area.words[places[0] - 1],
+            "cs": 0x10,
+            "ss": 0x18,
+        }
+        names = [frame.name for frame in prog.stack_trace(pt_regs(prog, registers))]
+        if any(name.startswith(ROOTS) for name in names):
+            return registers
     return None
+
+
+def _calls(prog: Program, address: int, entries: Collection[int]) -> bool:
+    """Whether the instruction before an address calls one of the entries."""
+    try:
+        code = prog.read(address - _CALL_SIZE, _CALL_SIZE)
+    except drgn.FaultError:
+        return False
+    target = address + int.from_bytes(code[1:], "little", signed=True)
+    return code[0] == _CALL and target in entries
 
 
 def from_log(symbols: Symbols, logged: Sequence[LogFrame]) -> list[StackFrame]:

@@ -76,6 +76,8 @@ class DrgnTarget(ModuleQuestions):
         self._report: Optional[Report] = None
         self._frame: Optional[ExceptionFrame] = None
         self._rip_line: Optional[int] = _NOT_ASKED
+        #: No registers were saved: the trace without an exception begins at panic()'s caller.
+        self._from_panic = False
         self._frame_stack: Optional[str] = None  # name of the stack that held the frame
         self._traces: dict[Optional[int], drgn.StackTrace] = {}
 
@@ -218,6 +220,7 @@ class DrgnTarget(ModuleQuestions):
             registers = stack.from_panic(self.prog, area) if area is not None else None
             if registers is None:
                 raise Unknown(f"no saved registers of the crashed task: {reason(error)}") from None
+            self._from_panic = True
             return stack.unwind(self.prog, self.symbols, registers)
 
     def task_trace(self, task: Object) -> drgn.StackTrace:
@@ -270,6 +273,8 @@ class DrgnTarget(ModuleQuestions):
                 raise
             return stack.from_log(self.symbols, logged)
         frames = stack.frames(self.symbols, trace)
+        if frame is None and self._from_panic:
+            return [StackFrame("panic"), *stack.as_callers(frames)]
         if frame is None:
             return stack.after_panic(frames)
         rip = frame.registers["rip"]
