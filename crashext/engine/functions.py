@@ -18,7 +18,7 @@ _SUFFIX = re.compile(
     r"(?:\.(?:isra|part|constprop|cold|llvm|lto_priv|localalias|ipa_ra|sdir|warm|hot|clone"
     r"|unlikely|constprop_isra)(?:\.\w+)*|\.\d+|\.[0-9a-f]{16,})+$"
 )
-_PREFIX = re.compile(r"^(?:__pfx_|__cfi_|__SCT__|\.)")
+_PREFIX = re.compile(r"^(?:__pfx_|__cfi_|__SCT__|\.)+")
 
 
 def normalise(name: str) -> str:
@@ -30,7 +30,8 @@ def normalise(name: str) -> str:
     name = name.strip().split("+", 1)[0]
     if "." not in name and not name.startswith("__"):  # nearly all: nothing to take off
         return name
-    return _PREFIX.sub("", _SUFFIX.sub("", name)) or name
+    stem = _PREFIX.sub("", name)
+    return _SUFFIX.sub("", stem) or stem or name
 
 
 def without_noprof(name: str) -> str:
