@@ -105,6 +105,9 @@ def _no_crash(case: Case) -> Explanation:
     for key in _NEEDS_REASON:
         if getattr(explanation, key) is None:
             explanation.unknown.setdefault(key, "no crash report found")
+    if case.target.name != "log":
+        # A machine that hung without a word: its dump still shows what the CPUs were doing.
+        setting.findings(case)
     return explanation
 
 

@@ -25,7 +25,11 @@ def render(
     """The whole text, ending in a newline."""
     style = Style(color, width)
     if not explanation.crashed:
-        return printable(explanation.headline or "no crash report found") + "\n"
+        lines = [printable(explanation.headline or "no crash report found")]
+        context = _findings(explanation, verbose)
+        for number, row in enumerate(context):
+            lines += style.row("" if number else "context", row)
+        return "\n".join(line.rstrip() for line in lines) + "\n"
     lines = [_title(explanation, style), ""]
     for label, rows in (
         ("what", _what(explanation)),
