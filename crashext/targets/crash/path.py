@@ -53,6 +53,14 @@ def confirmed(
     return result
 
 
+def from_panic(frames: Sequence[LogFrame]) -> list[LogFrame]:
+    """From panic() on: what is before it only printed the report. All when it is not there."""
+    for index, frame in enumerate(frames):
+        if frame.name in ("panic", "vpanic"):
+            return list(frames[index:])
+    return list(frames)
+
+
 def _addresses(frame: LogSymbol, resolve: Resolve) -> list[int]:
     if frame.address is not None:
         return [frame.address]

@@ -34,7 +34,6 @@ from crashext.targets.drgn import exception
 from crashext.targets.drgn.exception import Stack
 from crashext.targets.modules import table
 
-_KERNEL_HALF = 1 << 63
 #: A kernel thread (include/linux/sched.h; unchanged since 2.6).
 _PF_KTHREAD = 0x00200000
 #: What every module calls its entry points besides their own names.
@@ -207,6 +206,8 @@ class CrashTarget:
         report = self._report
         if report is not None and report.frames:
             logged = [one for one in report.frames if one.name]
+            if frame is None:
+                logged = path.from_panic(logged)
             return found + path.confirmed(logged, areas, start, self._addresses)
         for area in areas:
             if area.base <= start < area.end:
@@ -336,7 +337,3 @@ class CrashTarget:
 
     def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
         self._needs_drgn("locks, other CPUs, system call and work item")
-
-    def is_code(self, address: int) -> bool:
-        """Whether an address lies in the text of the kernel or in a module."""
-        return address >= _KERNEL_HALF and self._is_text(address)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from crashext.engine.report import LogFrame, Report
-from crashext.targets.crash.path import confirmed, guessed
+from crashext.targets.crash.path import confirmed, from_panic, guessed
 from crashext.targets.drgn.exception import Stack
 from tests.unit.crash_target.test_registers import report, stack
 
@@ -64,6 +64,12 @@ def test_path_goes_on_over_another_stack(stack: Stack) -> None:
     frames = [LogFrame("handle_mm_fault", 0xDB), LogFrame("do_syscall_64", 0x5D)]
     found = confirmed(frames, [stack, irq], irq.base, resolve)
     assert [f.reliable for f in found] == [True, True]
+
+
+def test_the_printing_of_a_panic_is_left_out() -> None:
+    frames = [LogFrame("dump_stack_lvl"), LogFrame("panic"), LogFrame("sysrq_handle_crash")]
+    assert [f.name for f in from_panic(frames)] == ["panic", "sysrq_handle_crash"]
+    assert from_panic(frames[2:]) == frames[2:]
 
 
 def test_guesses_are_bounded(stack: Stack) -> None:
