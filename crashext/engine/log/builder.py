@@ -10,8 +10,10 @@ from typing import Optional
 
 from crashext.engine.log import context, registers, sections, symbols
 from crashext.engine.log.code import parse_code
+from crashext.engine.log.fault import take_abort_line, take_page_fault_line
 from crashext.engine.log.headers import Header, Role
 from crashext.engine.log.prefix import Line
+from crashext.engine.log.refine import STALLS, context_of, kind_of
 from crashext.engine.report import AddressCandidate, LogFrame, LogSymbol, Report
 
 _INT_FIELDS = frozenset(("cpu", "pid", "uid", "bug_line", "die_count"))
@@ -24,18 +26,9 @@ MAX_FRAMES = 2048
 #: NMI backtraces of every CPU of a large machine
 MAX_STACKS = 512
 
-#: Reports of a state that was found, not of a trap: they have no registers of their own at the top.
-_STALLS = frozenset(("soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall"))
 #: Their task is in the header; the CPU lines in them are of the watcher.
 _OTHERS_TASK = frozenset(("hung-task",))
 
-_PF_WORDS = re.compile(
-    r"#PF: (?:supervisor|user) +(?P<access>read access|write access|instruction fetch)"
-    r" in (?P<mode>kernel|user) mode"
-)
-_PF_CODE = re.compile(r"#PF: error_code\(0x(?P<code>[0-9a-f]{1,16})\) - (?P<why>.{1,60})")
-# 5.0 and 5.1 only: "#PF error: [PROT] [WRITE]", "#PF error: [normal kernel read fault]"
-_PF_FLAGS = re.compile(r"#PF error: (?P<flags>\[.{1,80}\])")
 _RIP = re.compile(r"RIP: (?P<cs>[0-9a-f]{4}):\s*(?P<rest>.*)")
 _RIP_END = re.compile(r"RIP +(?P<rest>\[<.*)")
 _EIP = re.compile(r"EIP(?: is at |: )(?:(?P<cs>[0-9a-f]{4}):)?\s*(?P<rest>.*)")
@@ -48,55 +41,9 @@ _MARK = re.compile(
     r"|ENTRY_TRAMPOLINE|ENTRY|SYSENTER|UNK)>\s*"
 )
 _PC = re.compile(r"(?P<which>pc|lr|epc|ra|PC is|LR is|NIP|LR) (?::|at|(?=\[)) ?(?P<rest>\S.*)")
-_ESR = re.compile(r"\s*ESR = 0x(?P<value>[0-9a-f]{1,16})")
-# arm64 spells the syndrome out (arch/arm64/mm/fault.c: mem_abort_decode)
-_ARM64_ABORT = re.compile(
-    r"(?:EC = 0x[0-9a-f]{2}: (?P<exception_class>.{1,60}?), IL = |"
-    r"FSC = 0x[0-9a-f]{2}: (?P<fault_status>.{1,60})$|"
-    r"CM = (?P<cache_op>[01]), WnR = (?P<write>[01]))"
-)
 _STATE_LINE = re.compile(
     r"(?:task:(?P<comm>.{1,24}?) +state:\S|(?P<old>\S.{0,23}?) +[RSDTtXZPI] +(?:[0-9a-f(]|running))"
 )
-_TAINT_LINE = re.compile(
-    r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>\S{1,100})"
-    r"(?: (?P<version>#.{0,200}))?$"
-)
-# lockdep's print_kernel_ident(): "6.1.0 #1 Not tainted"
-_IDENT_LINE = re.compile(
-    r"(?P<release>[0-9]\S{1,100}) (?P<version>#.{1,200}?) "
-    r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}))$"
-)
-_SOFTIRQ_FRAMES = frozenset(
-    (
-        "__do_softirq",
-        "__softirqentry_text_start",
-        "do_softirq",
-        "do_softirq_own_stack",
-        "handle_softirqs",
-    )
-)
-_FREE_FUNCTIONS = frozenset(
-    (
-        "set_freepointer",
-        "do_slab_free",
-        "slab_free",
-        "__slab_free",
-        "__kmem_cache_free",
-        "kmem_cache_free",
-        "kfree",
-    )
-)
-#: Functions that exist to BUG() for one check.
-_CHECKS = {
-    "__list_add_valid": "list-corruption",
-    "__list_add_valid_or_report": "list-corruption",
-    "__list_del_entry_valid": "list-corruption",
-    "__list_del_entry_valid_or_report": "list-corruption",
-    "usercopy_abort": "usercopy",
-    "fortify_panic": "fortify",
-    "__fortify_panic": "fortify",
-}
 _SUMMARY_HEADS = ("RIP: ", "Code:", "RSP: ", "RAX:", "RDX:", "RBP:", "R10:", "R13:", "FS: ", "CS: ",
                   "CR2:", "DR0:", "DR3:", "PKRU:", "RIP  [", "EIP: ", "Kernel Offset", "note: ",
                   "Fixing recursive", "FIX ", "EAX:", "ESI:", "DS: ", "EFLAGS:",
@@ -340,7 +287,7 @@ class ReportBuilder:
             self.ended = self.tailed = True
             cursor.in_trace = False
         elif bare.startswith("#PF"):
-            return self._page_fault(bare, line)
+            take_page_fault_line(report, bare, line.number)
         else:
             return False
         return True
@@ -417,17 +364,14 @@ class ReportBuilder:
         if parsed is None:
             return False
         report = self.report
-        if report.kind in _STALLS and not self.tailed and not report.frames:
+        if report.kind in STALLS and not self.tailed and not report.frames:
             # the stalled CPU's own dump after that of RCU's kthread
             if cursor.foreign and "rcu" in "".join(report.other_stacks):
                 self._switch(cursor, sections.MAIN)
                 cursor.foreign = False
             cursor.adopt = True
-        if parsed.release is not None and report.release is None:
-            report.release = parsed.release
-            report.version = parsed.version
-            report.taint = parsed.taint
-            report.pid = parsed.pid if report.pid is None and not cursor.foreign else report.pid
+        if parsed.release is not None:
+            self._identify(context.Identity(parsed.release, parsed.version, parsed.taint))
         if not cursor.foreign and report.kind not in _OTHERS_TASK:
             report.cpu = parsed.cpu if report.cpu is None else report.cpu
             report.pid = parsed.pid if report.pid is None else report.pid
@@ -511,23 +455,6 @@ class ReportBuilder:
             else:
                 report.code = parsed
 
-    def _page_fault(self, bare: str, line: Line) -> bool:
-        report = self.report
-        if match := _PF_WORDS.match(bare):
-            words = {"read access": "read", "write access": "write"}
-            report.access = words.get(match["access"], "execute")
-            report.mode = match["mode"]
-        elif match := _PF_CODE.match(bare):
-            report.error_code = int(match["code"], 16)
-            report.error_code_line = line.number
-            report.details["pf_reason"] = match["why"].strip()
-        elif match := _PF_FLAGS.match(bare):
-            flags = match["flags"]
-            report.access = (
-                "execute" if "INSTR" in flags else "write" if "[WRITE]" in flags else "read"
-            )
-        return True
-
     def _registers(self, bare: str, line: Line, cursor: _Cursor) -> bool:
         report = self.report
         if match := _CR2_LINE.match(bare):
@@ -539,17 +466,8 @@ class ReportBuilder:
             report.registers.setdefault("rsp", int(match["value"], 16))
             self.tailed = True
             return True
-        if match := _ESR.match(bare):
+        if take_abort_line(report, bare, line.number):
             self._machine("arm64")
-            report.error_code = int(match["value"], 16)
-            report.error_code_line = line.number
-            return True
-        if match := _ARM64_ABORT.match(bare):
-            for name in ("exception_class", "fault_status"):
-                if match[name] is not None:
-                    report.details[name] = match[name]
-            if match["cache_op"] == "0":  # of cache maintenance WnR is always set
-                report.access = "write" if match["write"] == "1" else "read"
             return True
         machine = registers.machine_of(bare)
         if machine is None:
@@ -619,9 +537,9 @@ class ReportBuilder:
             return True
         if sections.PADDING.match(bare) or sections.HEX_ROW.match(text):
             return True
-        if report.kind in _STALLS or report.kind in _OTHERS_TASK:
-            if match := _TAINT_LINE.match(bare):
-                self._identify(match)
+        if report.kind in STALLS or report.kind in _OTHERS_TASK:
+            if identity := context.parse_taint_line(bare):
+                self._identify(identity)
                 return True
             if match := _STATE_LINE.match(bare):
                 if report.kind == "rcu-stall" and not report.frames and not cursor.foreign:
@@ -634,20 +552,18 @@ class ReportBuilder:
                 cursor.target.append(frame)
                 cursor.in_trace = self.traced = True
                 return True
-        if report.kind == "lockdep" and (match := _IDENT_LINE.match(bare)):
-            self._identify(match)
+        if report.kind == "lockdep" and (identity := context.parse_ident_line(bare)):
+            self._identify(identity)
             return True
         if not self.traced and report.kind == "warning":
             return self._warning_message(bare)
         return False
 
-    def _identify(self, match: Match[str]) -> None:
-        """``release version taint`` outside a CPU line; the first one counts."""
+    def _identify(self, identity: context.Identity) -> None:
+        """Which kernel speaks; the first line that tells counts."""
         report = self.report
         if report.release is None:
-            report.release = match["release"]
-            report.version = match["version"]
-            report.taint = context.taint_letters(match["taint"]) if match["taint"] else ""
+            report.release, report.version, report.taint = identity
 
     def _warning_message(self, bare: str) -> bool:
         """Before 4.15 WARN's text stands after its header, later before it."""
@@ -670,53 +586,6 @@ class ReportBuilder:
                 " ".join(self._modules.parts)
             )
         report.other_stacks = {name: stack for name, stack in report.other_stacks.items() if stack}
-        report.context = report.context or self._context()
-        self._refine_kind()
+        report.context = report.context or context_of(report)
+        report.kind = kind_of(report)
         return report
-
-    def _context(self) -> Optional[str]:
-        report = self.report
-        frames = report.frames
-        if report.kind in _STALLS:
-            # The stack begins with the watchdog that found the stall; what was stalled begins
-            # where the registers stand, or after the NMI.
-            place = report.rip.line_no if report.rip is not None else 0
-            stalled = [frame for frame in frames if frame.line_no > place and frame.stack != "NMI"]
-            frames = stalled or frames
-            if not place and frames and frames[0].stack == "IRQ":
-                return None  # where the watchdog's frames end and the stalled ones begin is open
-        if not frames:
-            return None
-        stack = frames[0].stack
-        if stack in ("NMI", "SOFTIRQ"):
-            return stack.lower()
-        if stack in ("IRQ", "HARDIRQ"):
-            names = {frame.name for frame in frames if frame.stack == stack and frame.reliable}
-            return "softirq" if names & _SOFTIRQ_FRAMES else "hardirq"
-        return "process"
-
-    def _refine_kind(self) -> None:
-        """What several lines together say."""
-        report = self.report
-        if report.kind == "bad-pointer" and report.trap == "#PF" and report.addresses:
-            code = report.error_code or 0
-            if code & 0x2D != 0x01:  # PROT, and none of USER, RSVD and PK (asm/trap_pf.h)
-                return
-            if report.addresses[0].value < 1 << 47:
-                report.kind = "user-memory-access"
-            elif code & 0x02:
-                report.kind = "write-to-read-only"
-            elif code & 0x10:
-                report.kind = "nx-exec"
-        elif report.kind == "bug" and report.rip is not None and report.rip.name is not None:
-            self._refine_bug(report.rip.name.split(".", 1)[0])
-
-    def _refine_bug(self, function: str) -> None:
-        """The function that holds the BUG tells the check, where its text is missing."""
-        report = self.report
-        report.kind = _CHECKS.get(function, report.kind)
-        # BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (set_freepointer, inlined) stands
-        # near the top of mm/slub.c; kfree() once had a BUG of its own near the bottom.
-        top = report.bug_file == "mm/slub.c" and (report.bug_line or 0) < 1000
-        if top and function in _FREE_FUNCTIONS:
-            report.kind = "double-free"

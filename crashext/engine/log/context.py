@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from re import Match
 from typing import NamedTuple, Optional
 
 from crashext.engine.report import LogModule
@@ -74,6 +75,42 @@ def parse_cpu_line(text: str) -> Optional[CpuLine]:
         release=groups["release"],
         version=_BUILD_ID.sub("", groups["version"]) if groups["version"] else None,
     )
+
+
+class Identity(NamedTuple):
+    """Which kernel speaks."""
+
+    release: str
+    version: Optional[str]
+    taint: Optional[str]  # letters, "" when "Not tainted"
+
+
+_TAINT_LINE = re.compile(
+    r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>\S{1,100})"
+    r"(?: (?P<version>#.{0,200}))?$"
+)
+# lockdep's print_kernel_ident(): "6.1.0 #1 Not tainted"
+_IDENT_LINE = re.compile(
+    r"(?P<release>[0-9]\S{1,100}) (?P<version>#.{1,200}?) "
+    r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}))$"
+)
+
+
+def _identity(match: Optional[Match[str]]) -> Optional[Identity]:
+    if match is None:
+        return None
+    taint = taint_letters(match["taint"]) if match["taint"] else ""
+    return Identity(match["release"], match["version"], taint)
+
+
+def parse_taint_line(text: str) -> Optional[Identity]:
+    """``Tainted: … release version`` of a hung task's report (kernel/hung_task.c)."""
+    return _identity(_TAINT_LINE.match(text))
+
+
+def parse_ident_line(text: str) -> Optional[Identity]:
+    """``release version Tainted: …`` of lockdep (print_kernel_ident)."""
+    return _identity(_IDENT_LINE.match(text))
 
 
 def parse_modules(text: str) -> tuple[list[LogModule], Optional[str]]:
