@@ -25,9 +25,10 @@ def normalise(name: str) -> str:
     """A function's name without what the compiler or the build added.
 
     ``fault_recurse.isra.0`` → ``fault_recurse``; ``__pfx_foo`` → ``foo``; ``foo.cold`` → ``foo``;
-    also ``foo+0x12/0x34`` → ``foo``.
+    also ``foo+0x12/0x34 [bar]`` → ``foo``. Done twice it changes nothing more.
     """
-    name = name.strip().split("+", 1)[0]
+    words = name.split("+", 1)[0].split()
+    name = words[0] if words else ""
     if "." not in name and not name.startswith("__"):  # nearly all: nothing to take off
         return name
     stem = _PREFIX.sub("", name)
