@@ -386,6 +386,14 @@ def test_the_cycle_of_two_mutexes(crash: Callable[..., Crash], release: str) -> 
     assert cycle.startswith("a cycle: hello-ab (pid ")
 
 
+def test_a_machine_that_hung_without_a_word(crash: Callable[..., Crash]) -> None:
+    """No report, no panic: the CPU spins with interrupts off. Its saved registers tell where."""
+    found = crash("hard-lockup")
+    assert found.report is None
+    (line,) = found.findings()["cpus"].detail
+    assert "in fault_hard_lockup ← fault_trigger ← fault_write" in line
+
+
 def test_what_the_caller_passed(crash: Callable[..., Crash]) -> None:
     """strlen() is in the kernel; its argument is a member of the module's request."""
     assert crash("null-string").findings()["argument"].text == (
