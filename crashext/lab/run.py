@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -37,7 +38,11 @@ REPORT_WAIT = 2.0
 #: Seconds for the capture kernel to boot, filter and save.
 CAPTURE_LIMIT = 300.0
 
+#: Seconds from a panic's first line to its last, which a panic on a broken stack may not reach.
+PANIC_END_LIMIT = 10.0
+
 _PANIC = r"---\[ end Kernel panic.*\]---"
+_PANIC_BEGIN = r"Kernel panic - not syncing"
 _MARK = "crashext-lab: "
 _KDUMP_MEMORY = 512
 _CRASHKERNEL = "160M"
@@ -251,22 +256,20 @@ def _panic(guest: qemu.Guest, fault: Fault) -> None:
     with step(f"Booting, fault {fault.name}") as progress:
         _reach_trigger(guest, progress.update)
         if fault.ends == "hang":
-            try:
+            with contextlib.suppress(qemu.GuestSilent):  # as announced
                 guest.wait("panic", [_PANIC], HANG_WAIT, progress.update)
-            except qemu.GuestSilent:
-                return  # as announced
             return
         if fault.ends == "report":
             guest.wait("report", [rf"^{_MARK}returned \d+", _PANIC], PANIC_LIMIT, progress.update)
-            try:
+            with contextlib.suppress(qemu.GuestSilent):
                 guest.wait("panic", [_PANIC], REPORT_WAIT, progress.update)
-            except qemu.GuestSilent:
-                return
             return
         try:
-            guest.wait("panic", [_PANIC], PANIC_LIMIT, progress.update)
+            guest.wait("panic", [_PANIC_BEGIN], PANIC_LIMIT, progress.update)
         except qemu.GuestSilent as error:
             raise _survived(guest, fault) or error from None
+        with contextlib.suppress(qemu.GuestSilent):
+            guest.wait("end of the panic", [_PANIC], PANIC_END_LIMIT, progress.update)
 
 
 def _reach_trigger(guest: qemu.Guest, watch: Any) -> None:

@@ -14,11 +14,11 @@ from typing import Any, Optional
 from crashext.lab.build import build
 from crashext.lab.cache import Cache, no_space_named
 from crashext.lab.kernels import Kernel
-from crashext.lab.run import RECORD, Request, guest_file, run
-from crashext.lab.truth import Truth
+from crashext.lab.run import RECORD, Request, fault_of, guest_file, run
+from crashext.lab.truth import Truth, truth_of
 
 #: Raised when what the lab puts into an output directory changes.
-_GENERATION = 4
+_GENERATION = 5
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ class Dump:
 
 
 def _sources(directory: Path) -> Iterator[Path]:
+    """The files a module is built from: not its README, its menu or its scripts."""
+    makefile = "Kbuild" if (directory / "Kbuild").is_file() else "Makefile"
     for path in sorted(directory.rglob("*")):
-        if path.is_file() and path.suffix in (".c", ".h", ".json", ".S", "") and (
-            not path.name.endswith(".mod.c") and not path.name.startswith(".")
-        ):  # fmt: skip
+        source = path.suffix in (".c", ".h", ".S") and not path.name.endswith(".mod.c")
+        if source or path == directory / makefile:
             yield path
 
 
@@ -63,13 +64,16 @@ def build_key(module: Path, kernel: Kernel) -> str:
 
 
 def key(module: Path, kernel: Kernel, request: Request) -> str:
-    """A digest of all that a crash depends on: the sources, the kernel, the guest's programs."""
-    digest = hashlib.sha256(build_key(module, kernel).encode())
+    """A digest of all that a crash depends on: the build, the fault's set-up, the guest."""
+    fault = fault_of(module, request.fault)
+    parts = (
+        build_key(module, kernel), _GENERATION, request.dump, request.boot, request.memory,
+        request.prepare, fault.name, fault.trigger, fault.boot, sorted(fault.sysctl.items()),
+        fault.ends,
+    )  # fmt: skip
+    digest = hashlib.sha256(json.dumps(parts).encode())
     for name in ("init", "capture"):
         digest.update(guest_file(name))
-    parts = (request.fault, request.dump, " ".join(request.boot), request.memory,
-             request.prepare, _GENERATION)  # fmt: skip
-    digest.update(json.dumps(parts).encode())
     return digest.hexdigest()[:16]
 
 
@@ -106,9 +110,16 @@ class Store:
             wanted = key(module, kernel, request)
             out = directory / f"{name}-{wanted}"
             try:
-                return load(out)
+                load(out)
             except FileNotFoundError:
                 pass
+            else:
+                # What the menu says of a fault can change without its crash changing.
+                truth = truth_of(
+                    module, fault_of(module, fault), load(out).truth.module, kernel.release, dump
+                )
+                truth.write(out / "truth.json")
+                return load(out)
             directory.mkdir(parents=True, exist_ok=True)
             for old in directory.glob(f"{name}-{'?' * len(wanted)}"):
                 shutil.rmtree(old)  # of another build, or not whole

@@ -130,9 +130,24 @@ def test_key_follows_the_sources(tmp_path: Path) -> None:
     before = key(tmp_path, KERNEL, request)
     assert key(tmp_path, KERNEL, request) == before
     (tmp_path / "a.mod.c").write_text("generated\n")
+    (tmp_path / "Makefile").write_text("# for people; the build reads Kbuild\n")
     assert key(tmp_path, KERNEL, request) == before
     (tmp_path / "a.c").write_text("two\n")
     assert key(tmp_path, KERNEL, request) != before
+
+
+def test_key_follows_what_sets_a_fault_off_and_not_what_is_said_of_it(tmp_path: Path) -> None:
+    menu = tmp_path / "faults.json"
+    request = Request(tmp_path, "bug", tmp_path)
+
+    def key_with(**more: object) -> str:
+        menu.write_text(json.dumps([{"name": "bug", **more}]))
+        return key(tmp_path, KERNEL, request)
+
+    before = key_with()
+    assert key_with(kind="panic", note="other words") == before
+    assert key_with(setup={"boot": ["slub_debug=FZPU"]}) != before
+    assert key_with(setup={"sysctl": {"kernel.panic_on_warn": "1"}}) != before
 
 
 def test_key_follows_fault_format_and_boot_words(tmp_path: Path) -> None:
