@@ -239,7 +239,7 @@ fi
 trigger=$(field "$name" trigger)
 ends=$(field "$name" ends)
 note=$(field "$name" note)
-echo "$name: the module $(menu "$name" | cut -f 2)."
+echo "fault $name: $(menu "$name" | cut -f 2)"
 [ -z "$note" ] || echo "note: $note"
 check_boot_words
 setup "$name" sysctl | while read -r key value; do

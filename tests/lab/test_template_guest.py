@@ -67,7 +67,7 @@ def test_refusals(run_in_guest: RunInGuest) -> None:
         "  or without a dump: ./fault.sh null-write --no-dump",
         "  or in a virtual machine: ./fault.sh null-write --vm",
         "status 1",
-        "null-write: the module writes through a NULL pointer.",
+        "fault null-write: writes through a NULL pointer",
         "This machine will crash, and what is not saved is lost.",
         "fault.sh: there is nobody to ask",
         "  ./fault.sh null-write --yes",

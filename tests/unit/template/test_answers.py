@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import lkm_answers
+import lkm_answers  # type: ignore[import-not-found,unused-ignore]
 import pytest
 
 GOOD = {

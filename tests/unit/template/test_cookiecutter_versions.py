@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from needs_cookiecutter_2_5_or_newer import too_old
+from needs_cookiecutter_2_5_or_newer import (  # type: ignore[import-not-found,unused-ignore]
+    too_old,
+)
 
 
 @pytest.mark.parametrize("version", ["2.5.0", "2.6.0", "2.10", "3.0", "unknown"])

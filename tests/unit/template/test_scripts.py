@@ -445,7 +445,7 @@ def test_fault_happens(loaded: Machine) -> None:
     result = loaded.run("fault.sh", "null-write", "--yes")
     assert result.returncode == 0
     assert result.stdout.splitlines()[:4] == [
-        "null-write: the module writes through a NULL pointer.",
+        "fault null-write: writes through a NULL pointer",
         "This machine will crash, and what is not saved is lost.",
         "Saving the file systems",
         "ran sync ",
