@@ -20,6 +20,14 @@ UNKNOWABLE: dict[str, tuple[frozenset[str], str]] = {
         frozenset({"function", "line", "variable", "member"}),
         "the module's memory is gone: only the last unloaded module tells",
     ),
+    "use-after-free-write": (
+        frozenset({"line", "variable"}),
+        "found when the object is handed out again, and the kernel goes on: no frame is left",
+    ),
+    "slab-out-of-bounds": (
+        frozenset({"line", "variable"}),
+        "found when the object is freed, and the kernel goes on: no frame is left",
+    ),
     "stack-overflow": (
         frozenset({"line"}),
         "whichever push comes first runs off the stack, on any line of the function",
