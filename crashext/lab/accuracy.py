@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
@@ -151,7 +151,8 @@ class Run:
         except CrashextError as error:
             return Answer(question.key, {}, error=f"no dump: {error}")
         kept = self._cache.path("answers", f"{dump.out.name}-{question.door}.json")
-        known = self._known(kept)
+        made_of = {"engine": self._engine, "truth": asdict(dump.truth)}
+        known = _known(kept, made_of)
         if known is not None:
             return known
         try:
@@ -163,17 +164,8 @@ class Run:
         cells = compare(found, dump.truth, log, door, symbols_of(dump.module))
         answer = Answer(question.key, cells)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"engine": self._engine, "answer": answer.json()}))
+        kept.write_text(json.dumps({**made_of, "answer": answer.json()}))
         return answer
-
-    def _known(self, kept: Path) -> Optional[Answer]:
-        try:
-            record: dict[str, Any] = json.loads(kept.read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        if record.get("engine") != self._engine:
-            return None
-        return Answer.from_json(record["answer"])
 
     def _ask(self, question: Question, dump: Dump) -> dict[str, Any]:
         if question.door == _LOG:
@@ -183,6 +175,17 @@ class Run:
         crash = doors.crash_of(question.door.split(":")[1], self._cache)
         self.versions[question.door] = crash.version
         return crash.ask(dump)
+
+
+def _known(kept: Path, made_of: dict[str, Any]) -> Optional[Answer]:
+    """An answer that was given before, if it was made of the same things."""
+    try:
+        record: dict[str, Any] = json.loads(kept.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    if any(record.get(name) != value for name, value in made_of.items()):
+        return None
+    return Answer.from_json(record["answer"])
 
 
 def answers(run: Run, questions: Sequence[Question], workers: int) -> Iterator[Answer]:

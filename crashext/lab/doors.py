@@ -130,6 +130,6 @@ def digest(paths: Sequence[Path]) -> str:
 
 
 def engine_digest() -> str:
-    """A digest of all that an explanation depends on: the package without the lab."""
+    """A digest of all that a verdict depends on: the package without the lab, the comparison."""
     parts = [path for path in sorted(_PACKAGE.iterdir()) if path.name not in ("lab", "__pycache__")]
-    return digest(parts)
+    return digest([*parts, _PACKAGE / "lab" / "compare.py"])
