@@ -19,7 +19,7 @@ class AddressLayout:
     """Where one kernel's regions are. None means unknown: KASLR moves the three bases.
 
     ``page_offset``, ``vmalloc`` and ``vmemmap`` are page_offset_base, vmalloc_base and
-    vmemmap_base of the kernel; ``text`` is the address of ``_text``.
+    vmemmap_base of the kernel.
     """
 
     #: "x86_64", "i386", "arm64", "arm": the map is known in detail for x86_64 only.
@@ -28,7 +28,6 @@ class AddressLayout:
     page_offset: Optional[int] = None
     vmalloc: Optional[int] = None
     vmemmap: Optional[int] = None
-    text: Optional[int] = None
     modules_start: Optional[int] = None
     modules_end: Optional[int] = None
     #: For a guess where the bases are unknown: the base of gs (per-CPU data lies in the direct map)
