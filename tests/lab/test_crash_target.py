@@ -11,8 +11,11 @@ from typing import Any, Callable
 
 import pytest
 
+import crashext
 from crashext.lab.store import Dump
 from tests.lab import doors
+
+PYKDUMP_PROGRAMS = Path(crashext.__file__).parent / "pykdump" / "programs"
 
 PROGRAM = Path(__file__).parent / "programs" / "explain_without_drgn.py"
 FAULTS = ("null-write-unload", "null-timer", "general-protection", "panic")
@@ -89,14 +92,23 @@ def test_line_from_gdb_after_mod(dump: Callable[..., Dump]) -> None:
     assert answer["rip"]["source_text"] == truth["rip"]["source_text"]
 
 
+def test_the_programs_for_pykdump_are_the_commands(dump: Callable[..., Dump]) -> None:
+    crashed = dump("null-write-unload")
+    program = PYKDUMP_PROGRAMS / "explain.py"
+    commands = f"extend {doors.EXTENSION}\nepython {program} --json\nquit\n"
+    output = doors._output(["crash", "-s", str(crashed.vmlinux), str(crashed.vmcore)], commands)
+    assert doors._json(output[: output.rindex("}") + 1]) == doors.by_crash(crashed)
+
+
 def test_mods_is_the_same_as_in_drgn(dump: Callable[..., Dump]) -> None:
     crashed = dump("null-write-unload")
     commands = f"extend {doors.EXTENSION}\nmods hello --json\nquit\n"
     in_crash = doors._json(
         doors._output(["crash", "-s", str(crashed.vmlinux), str(crashed.vmcore)], commands)
     )
-    crashext = str(doors.BIN / "crashext")
-    shell = doors._json(doors._output([crashext, "mods", "--json", str(crashed.vmcore), "hello"]))
+    shell = doors._json(
+        doors._output([str(doors.BIN / "crashext"), "mods", "--json", str(crashed.vmcore), "hello"])
+    )
     assert (in_crash.pop("target"), shell.pop("target")) == ("crash", "drgn")
     assert in_crash == shell
     assert in_crash["modules"][0]["name"] == "hello"
