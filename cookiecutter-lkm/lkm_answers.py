@@ -19,6 +19,18 @@ MODULE_LICENSES = {
     "LicenseRef-Proprietary": "Proprietary",
 }
 
+#: Kind -> what a module of that kind is called until somebody finds a better title.
+TITLES = {
+    "hello": "A simple hello world module",
+    "chardev": "A character device that keeps what is written",
+    "debugfs": "Files in debugfs that sum samples up",
+    "procfs": "A file in /proc that keeps a message",
+    "kthread": "A kernel thread that works items off",
+    "platform": "A platform driver for a thermometer",
+    "netdev": "A network interface without a wire",
+    "kprobe": "Counts the calls of a kernel function",
+}
+
 #: MODULE_NAME_LEN of include/linux/moduleparam.h on 64 bits, without the NUL, and "_test".
 LONGEST_NAME = 55 - len("_test")
 

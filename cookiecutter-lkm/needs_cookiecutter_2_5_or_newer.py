@@ -21,7 +21,7 @@ from cookiecutter.exceptions import (  # type: ignore[import-untyped]
 )
 from jinja2 import Environment
 from jinja2.ext import Extension
-from lkm_answers import MODULE_LICENSES, c_string, problems
+from lkm_answers import MODULE_LICENSES, TITLES, c_string, problems
 
 OLDEST = (2, 5)
 
@@ -42,7 +42,7 @@ def checked(answers: Mapping[str, Any]) -> str:
 
 
 class Answers(Extension):
-    """The filters ``checked``, ``module_license`` and ``c_string``."""
+    """The filters ``checked``, ``module_license``, ``usual_title`` and ``c_string``."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -51,4 +51,5 @@ class Answers(Extension):
             raise UnknownExtension(message)
         environment.filters["checked"] = checked
         environment.filters["module_license"] = MODULE_LICENSES.__getitem__
+        environment.filters["usual_title"] = TITLES.__getitem__
         environment.filters["c_string"] = c_string

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lkm_answers  # type: ignore[import-not-found,unused-ignore]
 import pytest
 from cookiecutter.exceptions import FailedHookException  # type: ignore[import-untyped]
 from cookiecutter.main import cookiecutter  # type: ignore[import-untyped]
@@ -54,10 +55,13 @@ def faults(directory: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_every_combination_of_switches_has_its_files(generate: Generate, number: int) -> None:
+@pytest.mark.parametrize("kind", MODULE_KINDS)
+def test_every_kind_with_every_switch_has_its_files(
+    generate: Generate, kind: str, number: int
+) -> None:
     switches = {name: bool(number >> bit & 1) for bit, name in enumerate(BY_SWITCH)}
     wanted = set(ALWAYS).union(*(BY_SWITCH[name] for name, on in switches.items() if on))
-    assert files(generate(**switches)) == wanted
+    assert files(generate(kind=kind, **switches)) == wanted
 
 
 @pytest.mark.parametrize("ci", BY_CI)
@@ -115,6 +119,12 @@ def test_module_license(generate: Generate, license: str, string: str) -> None:
 def test_quotes_in_the_title_stay_inside_the_c_string(generate: Generate) -> None:
     main = (generate(title='Says "hi" \\o/') / "main.c").read_text()
     assert 'MODULE_DESCRIPTION("Says \\"hi\\" \\\\o/");' in main
+
+
+@pytest.mark.parametrize("kind", MODULE_KINDS)
+def test_every_kind_has_a_title_of_its_own(generate: Generate, kind: str) -> None:
+    title = lkm_answers.TITLES[kind]
+    assert f'MODULE_DESCRIPTION("{title}");' in (generate(kind=kind) / "main.c").read_text()
 
 
 def test_seed_module(generate: Generate) -> None:
@@ -215,7 +225,7 @@ def test_make_help_lists_every_target(generate: Generate) -> None:
 
 def test_ksrc_is_another_name_for_kdir(generate: Generate) -> None:
     result = subprocess.run(
-        ["make", "-n", "KSRC=/somewhere"],
+        ["make", "-n", "KSRC=/somewhere", "all"],
         cwd=generate(),
         capture_output=True,
         text=True,
