@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Optional
 
-#: The PyKdump release whose API this package follows.
-__version__ = "3.2.3"
+#: The version of PyKdump's C module whose API this package follows.
+__version__ = "3.1.0"
 #: What PyKdump programs ask for with require_cmod_version().
 minimal_cmod_version = "3.0.2"
 

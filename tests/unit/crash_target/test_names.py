@@ -11,7 +11,7 @@ import pytest
 import crashext
 
 PACKAGE = Path(crashext.__file__).parent
-#: What ``from pykdump.API import *`` gives in PyKdump 3.2.3 (pykdump/API.py).
+#: What ``from pykdump.API import *`` gives in PyKdump of September 2019 (pykdump/API.py).
 UPSTREAM = set(
     (Path(__file__).resolve().parents[2] / "data" / "pykdump" / "api-names.txt").read_text().split()
 )
