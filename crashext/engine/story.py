@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
-import signal
 from typing import Optional
 
 from crashext.engine.case import Case
+from crashext.engine.exitcode import describe_exit_code
 from crashext.engine.functions import normalise
 from crashext.engine.model import Explanation
 
@@ -156,23 +156,12 @@ def _where(explanation: Explanation) -> str:
 _EXIT_CODE = re.compile(r"exitcode=0x([0-9a-f]{1,8})")
 
 
-def exit_reason(code: int) -> str:
-    """What a task's exit code says (wait(2): the low 7 bits are the signal, then the status)."""
-    number = code & 0x7F
-    if number == 0:
-        return f"it exited with status {code >> 8 & 0xFF}"
-    try:
-        return f"killed by signal {number} ({signal.Signals(number).name})"
-    except ValueError:
-        return f"killed by signal {number}"
-
-
 def _message(case: Case) -> str:
     report = case.report
     if report is not None and report.panic_message:
         code = _EXIT_CODE.search(report.panic_message)
         if case.explanation.kind == "init-killed" and code is not None:
-            return exit_reason(int(code.group(1), 16))
+            return describe_exit_code(int(code.group(1), 16))
         return report.panic_message
     return report.headline if report is not None else "no message"
 
