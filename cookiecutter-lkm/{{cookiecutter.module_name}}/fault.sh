@@ -211,7 +211,8 @@ check_dump() {
 	[ -d "$directory" ] || directory=${root:-/}
 	free=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
 	memory=$(awk '$1 == "MemTotal:" { print $2 }' "$root/proc/meminfo")
-	if [ "$free" -lt $((memory / 4)) ]; then
+	# df knows nothing of an initramfs.
+	if [ -n "$free" ] && [ "$free" -lt $((memory / 4)) ]; then
 		refuse "$directory has $((free / 1024)) MiB free, a dump may need $((memory / 4096))" \
 			"make room, or: ./fault.sh $name --no-dump"
 	fi

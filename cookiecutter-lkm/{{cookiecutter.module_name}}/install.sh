@@ -99,6 +99,14 @@ check_tool() {
 	fi
 }
 
+{% if cookiecutter.dkms %}
+check_dkms() {
+	if [ -n "$(dkms status "$module/$version" 2>/dev/null)" ]; then
+		problem "DKMS has $module $version already" "./uninstall.sh"
+	fi
+}
+
+{% endif %}
 # The package with the headers of the running kernel, as a command.
 headers_command() {
 	case $distribution in
@@ -255,7 +263,10 @@ check_signature() {
 
 # Does the module that was built fit the kernel that runs?
 check_vermagic() {
-	magic=$(modinfo -F vermagic "$module.ko") || return 1
+	if ! magic=$(modinfo -F vermagic "./$module.ko"); then
+		printf ' note: %s\n' "modinfo cannot tell which kernel $module.ko is for"
+		return 0
+	fi
 	if [ "${magic%% *}" != "$release" ]; then
 		problem "$module.ko was built for ${magic%% *}, but $release runs" \
 			"make clean; ./install.sh"
@@ -286,7 +297,17 @@ install_here() {
 {% if cookiecutter.dkms %}
 # DKMS signs by itself, with the key that it has or makes.
 install_with_dkms() {
-	run dkms add . &&
+	# The sources alone: "dkms add ." would take dumps and keys along.
+	set -- Kbuild Makefile dkms.conf
+	for file in *.[ch]; do
+		case $file in
+		*.mod.c) ;;
+		*) set -- "$@" "$file" ;;
+		esac
+	done
+	run mkdir -p "$root/usr/src/$module-$version" &&
+		run cp "$@" "$root/usr/src/$module-$version" &&
+		run dkms add "$module/$version" &&
 		run dkms build "$module/$version" -k "$release" &&
 		run dkms install "$module/$version" -k "$release"
 }
@@ -296,7 +317,10 @@ check_root
 check_loaded
 check_tool make
 {% if cookiecutter.dkms %}
-[ -z "$dkms" ] || check_tool dkms
+if [ -n "$dkms" ]; then
+	check_tool dkms
+	check_dkms
+fi
 {% endif %}
 if check_headers; then
 	check_compiler
