@@ -37,6 +37,7 @@ _STAMP_CALLER = r"\[\s*(\d{1,10}\.\d{1,9})(?:\s*<[^>]{0,20}>)?\](?:\s?\[\s*([TC]
 _PRINTK = re.compile(rf"\s*(?:<\d{{1,3}}>)?\s?{_STAMP_CALLER}[ ]?(.*)", re.S | re.A)
 # printk prints six decimals; fewer digits in the middle of a line are something else.
 _INNER = re.compile(r".*\[( {0,4}\d{1,10}\.\d{6})\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S | re.A)
+_HEADERS = ("BUG: ", "kernel BUG at ", "Kernel panic - ", "WARNING: CPU: ")
 _CALLER = re.compile(r"\s?\[\s*([TC]\d{1,8})\]\s?")
 _LEVEL = re.compile(r"\s*<\d{1,3}>(?!>)")
 _QUOTE = re.compile(r"\s?(?:>[ >]?){1,8}")
@@ -107,9 +108,13 @@ def _finish(
     number: int, text: str, time: Optional[float], caller: str, host: str, program: str
 ) -> Line:
     if "] " in text and (match := _INNER.match(text)):
-        time = float(match[1])
-        caller = match[2] or caller
-        text = match[3]
+        first = text[: match.start(1) - 1]
+        if " [#" in first or first.startswith(_HEADERS):
+            text = first  # of two records in one line the one that begins a report
+        else:
+            time = float(match[1])
+            caller = match[2] or caller
+            text = match[3]
     if text[:1] in " ([" and (match := _ANDROID.match(text)):
         text = text[match.end() :]
         caller = caller or "T" + (match[1] or match[2])

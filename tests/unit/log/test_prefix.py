@@ -91,6 +91,10 @@ CARRIERS = {
         f"[   12.000000] nic0: link[   12.345678] {TEXT}",
         Line(1, TEXT, 12.345678),
     ),
+    "before another record": (
+        f"[   12.345678] {TEXT}[   12.400000] audit: type=1326",
+        Line(1, TEXT, 12.345678),
+    ),
     "after dropped messages": (
         f"** 93 printk messages dropped ** [   12.345678] {TEXT}",
         Line(1, TEXT, 12.345678),
