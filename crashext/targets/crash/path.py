@@ -13,7 +13,7 @@ from typing import Optional
 
 from crashext.engine.model import StackFrame
 from crashext.engine.report import LogFrame, LogSymbol
-from crashext.targets.drgn.exception import Stack
+from crashext.targets.drgn.exception import TRAPS, Stack
 
 #: Frames that a path without a log is cut after.
 _MAX_GUESSED = 64
@@ -59,6 +59,20 @@ def from_panic(frames: Sequence[LogFrame]) -> list[LogFrame]:
         if frame.name in ("panic", "vpanic"):
             return list(frames[index:])
     return list(frames)
+
+
+def from_exception(frames: Sequence[LogFrame]) -> list[LogFrame]:
+    """Without the entry and the handlers of the exception itself, which older kernels list.
+
+    They lie deeper than the interrupted code's frames and the kernel marks them with "?".
+    """
+    start = 0
+    for index, frame in enumerate(frames):
+        if frame.reliable:
+            break
+        if frame.name in TRAPS:
+            start = index + 1
+    return list(frames[start:])
 
 
 def _addresses(frame: LogSymbol, resolve: Resolve) -> list[int]:

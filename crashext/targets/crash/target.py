@@ -206,8 +206,8 @@ class CrashTarget:
         report = self._report
         if report is not None and report.frames:
             logged = [one for one in report.frames if one.name]
-            if frame is None:
-                logged = path.from_panic(logged)
+            start_here = path.from_panic if frame is None else path.from_exception
+            logged = start_here(logged)
             return found + path.confirmed(logged, areas, start, self._addresses)
         for area in areas:
             if area.base <= start < area.end:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from crashext.engine.report import LogFrame, Report
-from crashext.targets.crash.path import confirmed, from_panic, guessed
+from crashext.targets.crash.path import confirmed, from_exception, from_panic, guessed
 from crashext.targets.drgn.exception import Stack
 from tests.unit.crash_target.test_registers import report, stack
 
@@ -70,6 +70,19 @@ def test_the_printing_of_a_panic_is_left_out() -> None:
     frames = [LogFrame("dump_stack_lvl"), LogFrame("panic"), LogFrame("sysrq_handle_crash")]
     assert [f.name for f in from_panic(frames)] == ["panic", "sysrq_handle_crash"]
     assert from_panic(frames[2:]) == frames[2:]
+
+
+def test_the_exception_itself_is_left_out() -> None:
+    # Debian's 5.10: "? exc_page_fault+0x78", "? asm_exc_page_fault+0x1e", "? fault_menu_exit", …
+    frames = [
+        LogFrame("exc_page_fault", reliable=False),
+        LogFrame("asm_exc_page_fault", reliable=False),
+        LogFrame("fault_menu_exit", reliable=False),
+        LogFrame("fault_trigger"),
+        LogFrame("asm_exc_page_fault", reliable=False),
+    ]
+    assert from_exception(frames) == frames[2:]
+    assert from_exception(frames[3:]) == frames[3:]
 
 
 def test_guesses_are_bounded(stack: Stack) -> None:
