@@ -25,7 +25,11 @@ from crashext.lab.progress import step
 SUITES = ("bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid")
 #: Seconds after which a suite's index is fetched again.
 INDEX_AGE = 24 * 3600
-_DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+#: Debian 13 has the first name, Debian 12 the second.
+_DEFAULT_KEYRINGS = (
+    "/usr/share/keyrings/debian-archive-keyring.pgp",
+    "/usr/share/keyrings/debian-archive-keyring.gpg",
+)
 
 
 class NotThere(CrashextError):
@@ -155,8 +159,8 @@ def mirrors(sources: Iterable[Source], codename: str) -> Mirrors:
             f"apt's sources name no Debian mirror for {codename}: add Debian's 'main' to "
             "/etc/apt/sources.list.d, the lab takes its kernels from there"
         )
-    if keyring is None and Path(_DEFAULT_KEYRING).exists():
-        keyring = _DEFAULT_KEYRING
+    if keyring is None:
+        keyring = next((path for path in _DEFAULT_KEYRINGS if Path(path).exists()), None)
     return Mirrors(main, security, keyring)
 
 

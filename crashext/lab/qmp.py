@@ -48,7 +48,7 @@ class Qmp:
     def _message(self) -> dict[str, Any]:
         try:
             line = self._stream.readline()
-        except TimeoutError as error:
+        except (TimeoutError, socket.timeout) as error:  # two classes before Python 3.10
             raise QmpError("QEMU does not answer on its control socket") from error
         except OSError as error:
             raise QmpError(f"QEMU's control socket broke: {error}") from error

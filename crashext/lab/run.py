@@ -188,11 +188,11 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
         for source in (out / "src").glob("*.[ch]"):
             if not source.name.endswith(".mod.c"):
                 shutil.copy(source, out / source.name)
-        _crash(request, fault, kernel, name, modules, out, cache)
+        level = _crash(request, fault, kernel, name, modules, out, cache)
         _link(out / "vmlinux", kernel.vmlinux)
         truth = truth_of(request.module, fault, name, kernel.release, request.dump)
         truth.write(out / "truth.json")
-        record = _record(request, fault, kernel, out, name)
+        record = {**_record(request, fault, kernel, out, name), "filter": level}
         (out / RECORD).write_text(json.dumps(record, indent=2) + "\n")
     return Result(
         out, out / "vmcore", out / "vmcore-dmesg.txt", out / "vmlinux", out / f"{name}.ko",
@@ -217,7 +217,8 @@ def _module_to_load(modules: Sequence[Path]) -> str:
 def _crash(
     request: Request, fault: Fault, kernel: Kernel, module: str, modules: Sequence[Path],
     out: Path, cache: Cache,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
+    """Boots, faults and dumps; which pages the dump lacks (makedumpfile's level)."""
     tree = guest_tree(
         kernel, modules, [insmod_line(fault, modules[0].stem)],
         f"{request.prepare}\n{trigger_script(fault, module)}", fault.sysctl, cache,
@@ -246,9 +247,10 @@ def _crash(
                 _panic(guest, fault)
                 dump.take_elf(guest, out / "vmcore")
         if disk is not None:
-            dump.read_disk(disk, out)
-    if not real:
-        _extract(request, kernel, out, cache)
+            vmcore, _ = dump.read_disk(disk, out)
+            dump.check_filtered(vmcore, kernel.vmlinux)
+            return 31
+    return _extract(request, kernel, out, cache)
 
 
 def _panic(guest: qemu.Guest, fault: Fault) -> None:
@@ -320,21 +322,25 @@ def _panic_and_capture(guest: qemu.Guest, fault: Fault) -> None:
         guest.wait_end("after saving", 60.0)
 
 
-def _extract(request: Request, kernel: Kernel, out: Path, cache: Cache) -> None:
-    """The log out of the dump; for ``kdump`` the filtered dump in its place."""
+def _extract(request: Request, kernel: Kernel, out: Path, cache: Cache) -> int:
+    """The log out of the dump; for ``kdump`` the filtered dump in its place.
+
+    Which pages the dump lacks: makedumpfile's level.
+    """
     vmcore, log = out / "vmcore", out / "vmcore-dmesg.txt"
     if kernel.arch != host_architecture():
         log.write_text(dump.log_of_console((out / "console.log").read_text(errors="replace")))
-        return
+        return 0
     tool = dump.makedumpfile(cache)
     dump.extract_dmesg(vmcore, log, tool.path)
-    if request.dump == "kdump":
-        full = out / "vmcore.elf"
-        vmcore.replace(full)
-        try:
-            dump.filter_pages(full, vmcore, tool.path)
-        finally:
-            full.unlink()
+    if request.dump != "kdump":
+        return 0
+    full = out / "vmcore.elf"
+    vmcore.replace(full)
+    try:
+        return dump.filter_safely(full, vmcore, kernel.vmlinux, tool.path)
+    finally:
+        full.unlink()
 
 
 def _link(link: Path, target: Path) -> None:

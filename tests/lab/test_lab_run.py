@@ -14,7 +14,9 @@ import drgn
 import pytest
 
 from crashext.errors import CrashextError
+from crashext.lab import tools
 from crashext.lab.cache import Cache
+from crashext.lab.dump import IncompleteDump, check_filtered, filter_pages, filter_safely
 from crashext.lab.kernels import Kernel
 from crashext.lab.run import Request, run
 from crashext.lab.store import Dump
@@ -104,6 +106,25 @@ def test_other_kernels_crash_as_well(dump: GetDump, release: str) -> None:
     trace = program(crash).crashed_thread().stack_trace()
     lines = [frame.source()[1] for frame in trace if frame.name == "fault_null_write"]
     assert lines == [crash.truth.line]
+
+
+def test_makedumpfile_too_old_for_the_kernel_is_noticed(
+    dump: GetDump, lab_cache: Cache, tmp_path: Path
+) -> None:
+    # 1.7.2 drops slab pages of a 6.12, says nothing and ends with status 0.
+    crash = dump("null-write", kernel="6.12")
+    old = tools.get("makedumpfile", "bookworm", lab_cache)
+    filter_pages(crash.vmcore, tmp_path / "vmcore", old.path)
+    with pytest.raises(IncompleteDump, match="pages of the slab caches are missing"):
+        check_filtered(tmp_path / "vmcore", crash.vmlinux)
+
+
+def test_filter_falls_back_to_what_is_safe(dump: GetDump, lab_cache: Cache, tmp_path: Path) -> None:
+    crash = dump("null-write", kernel="6.12")
+    old = tools.get("makedumpfile", "bookworm", lab_cache)
+    vmcore = tmp_path / "vmcore"
+    assert filter_safely(crash.vmcore, vmcore, crash.vmlinux, old.path) == 1
+    check_filtered(vmcore, crash.vmlinux)
 
 
 @pytest.mark.skipif(
