@@ -209,7 +209,7 @@ check_dump() {
 	fi
 	directory=$root/var/crash
 	[ -d "$directory" ] || directory=${root:-/}
-	free=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
+	free=$(df -Pk "$directory" 2>/dev/null | awk 'NR == 2 { print $4 }')
 	memory=$(awk '$1 == "MemTotal:" { print $2 }' "$root/proc/meminfo")
 	# df knows nothing of an initramfs.
 	if [ -n "$free" ] && [ "$free" -lt $((memory / 4)) ]; then

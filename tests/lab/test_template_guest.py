@@ -13,9 +13,9 @@ from crashext.lab.build import build
 from crashext.lab.cache import Cache
 from crashext.lab.initramfs import Copy, Entry, Regular, archive
 from crashext.lab.kernels import Kernel
-from crashext.lab.run import BOOT_LIMIT, PANIC_LIMIT, guest_tree
+from crashext.lab.run import BOOT_LIMIT, PANIC_LIMIT, add_capture, guest_tree
 
-RunInGuest = Callable[[str], str]
+RunInGuest = Callable[..., str]
 MARK = "crashext-lab: "
 
 
@@ -28,7 +28,7 @@ def run_in_guest(
     chosen = kernel("6.1")
     (built,) = build(template_module, chosen, tmp_path_factory.mktemp("build") / "module")
 
-    def run(script: str) -> str:
+    def run(script: str, *, kdump: bool = False) -> str:
         directory = tmp_path_factory.mktemp("guest")
         tree: dict[str, Entry] = guest_tree(chosen, [], [], f"cd /module\n{script}", {}, lab_cache)
         for name in ("install.sh", "uninstall.sh", "fault.sh"):
@@ -36,12 +36,22 @@ def run_in_guest(
         tree["module/faults.json"] = Copy(template_module / "faults.json")
         tree["module/hello.ko"] = Copy(built)
         tree["etc/os-release"] = Regular(b"ID=debian\n")
+        append, memory = "console=ttyS0", 256
+        if kdump:
+            add_capture(tree, chosen, lab_cache)
+            append, memory = "console=ttyS0 crashkernel=160M", 512
         initrd = directory / "initrd"
         initrd.write_bytes(archive(tree))
-        machine = qemu.Machine(chosen.image, initrd, "console=ttyS0")
+        machine = qemu.Machine(chosen.image, initrd, append, memory=memory)
         with qemu.Guest(machine, directory / "console.log") as guest:
             guest.wait("start", [f"^{MARK}trigger"], BOOT_LIMIT)
-            guest.wait("end", [f"^{MARK}returned", r"---\[ end Kernel panic"], PANIC_LIMIT)
+            ends = [
+                f"^{MARK}returned",
+                r"---\[ end Kernel panic",
+                f"^{MARK}saving",
+                f"^{MARK}failed",
+            ]
+            guest.wait("end", ends, PANIC_LIMIT)
             return guest.output()
 
     return run
@@ -159,6 +169,15 @@ def test_fault_crashes_the_guest_when_told_to(run_in_guest: RunInGuest) -> None:
     assert "BUG: kernel NULL pointer dereference, address: 0000000000000040" in console
     assert "RIP: 0010:fault_struct_member_of_null+" in console
     assert "Kernel panic - not syncing: Fatal exception" in console
+
+
+def test_fault_where_kdump_is_armed_starts_the_capture_kernel(run_in_guest: RunInGuest) -> None:
+    console = run_in_guest("./fault.sh null-write --yes\n", kdump=True)
+    crash, _, after = console.partition("RIP: 0010:fault_null_write+")
+    assert "This machine will crash, and what is not saved is lost.\n" in crash
+    # A second kernel boots, and its init looks for a place for the dump.
+    assert "Linux version " in after
+    assert MARK in after
 
 
 def test_fault_at_unload(run_in_guest: RunInGuest) -> None:
