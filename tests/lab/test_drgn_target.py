@@ -201,6 +201,22 @@ def test_the_alias_of_an_exit_function_is_not_its_name(crash: Callable[..., Cras
     assert found.target.symbol(symbol.address).name == "hello_exit"
 
 
+def test_the_address_of_a_module_s_symbol_whose_file_nothing_touched_yet(
+    dump: Callable[..., Dump],
+) -> None:
+    target = open_target(str(dump("null-write").vmcore))
+    address = target.address("fault_null_write")
+    symbol = target.symbol(address)
+    assert (symbol.name, symbol.offset, symbol.module) == ("fault_null_write", 0, MODULE)
+
+
+@pytest.mark.parametrize("name", ["no_such_symbol", "cleanup_module"])
+def test_a_name_without_one_address(crash: Callable[..., Crash], name: str) -> None:
+    """``cleanup_module`` is in several modules."""
+    with pytest.raises(Unknown, match=name):
+        crash("null-write").target.address(name)
+
+
 OPERANDS = {
     "null-write": "*p",
     "null-read": "*p",

@@ -12,10 +12,9 @@ from drgn.helpers.linux.module import for_each_module, module_address_regions, m
 
 from crashext.engine.model import Module
 from crashext.targets.drgn.asking import NO_ANSWER
-from crashext.targets.drgn.symbols import Symbols
+from crashext.targets.drgn.symbols import MAX_MODULES, Symbols
 
-#: More modules or users than this is a list gone wrong.
-MAX_MODULES = 4096
+#: More users than this is a list gone wrong.
 MAX_USERS = 256
 
 #: enum module_state (include/linux/module.h).

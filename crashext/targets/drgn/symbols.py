@@ -14,7 +14,7 @@ from typing import Optional
 import drgn
 from drgn import Object, Program
 from drgn.helpers.linux.kallsyms import module_kallsyms
-from drgn.helpers.linux.module import address_to_module, find_module
+from drgn.helpers.linux.module import address_to_module, find_module, for_each_module
 
 from crashext.engine.model import SourceLocation
 from crashext.errors import Unknown
@@ -36,6 +36,9 @@ _INNER_LABELS = {
     "entry_SYSENTER_compat": ("entry_SYSENTER_compat_after_hwframe",),
     "entry_SYSCALL_compat": ("entry_SYSCALL_compat_after_hwframe",),
 }
+
+#: More modules than this is a list gone wrong.
+MAX_MODULES = 4096
 
 #: Names that module_init() and module_exit() give to functions with names of their own.
 _ALIASES = ("init_module", "cleanup_module")
@@ -227,22 +230,38 @@ class Symbols:
                 best = symbol
         return best
 
+    def addresses(self, name: str) -> set[int]:
+        """The addresses of the symbols of a name: in vmlinux and in the modules' files that are
+        loaded, else in the symbol tables that the kernel keeps of all modules."""
+        found = {symbol.address for symbol in self._prog.symbols(name)}
+        if found:
+            return found
+        for count, module in enumerate(for_each_module(self._prog)):
+            if count >= MAX_MODULES:
+                break
+            own = module.name.string_().decode(errors="replace")
+            found |= {s.address for s in self._kallsyms_of(module, own) if s.name == name}
+        return found
+
     def _module_kallsyms(self, name: str, address: int) -> list[drgn.Symbol]:
-        """The kernel's own symbol table of one module: for a module without its .ko file."""
-        if name not in self._kallsyms:
-            self._kallsyms[name] = []
-            module = self.module_object(address)
-            try:
-                if module is not None:
-                    self._kallsyms[name] = module_kallsyms(module)
-            except (*NO_ANSWER, UnicodeDecodeError):
-                pass
-        starts = [s for s in self._kallsyms[name] if 0 < s.address <= address and s.name]
+        """The kernel's own symbol at an address of a module: for one without its .ko file."""
+        module = self.module_object(address)
+        symbols = self._kallsyms_of(module, name) if module is not None else []
+        starts = [s for s in symbols if 0 < s.address <= address and s.name]
         if not starts:
             return []
         start = max(s.address for s in starts)
         nearest = [s for s in starts if s.address == start]
         return [s for s in nearest if not s.size or address < start + s.size]
+
+    def _kallsyms_of(self, module: Object, name: str) -> list[drgn.Symbol]:
+        if name not in self._kallsyms:
+            self._kallsyms[name] = []
+            try:
+                self._kallsyms[name] = module_kallsyms(module)
+            except (*NO_ANSWER, UnicodeDecodeError):
+                pass
+        return self._kallsyms[name]
 
     def function(self, address: int) -> Optional[str]:
         """DWARF's name of the (outermost, not inlined) function at an address."""

@@ -293,7 +293,7 @@ class DrgnTarget(ModuleQuestions):
 
     def address(self, name: str) -> int:
         with asking(f"the address of {name}"):
-            found = {symbol.address for symbol in self.prog.symbols(name)}
+            found = self.symbols.addresses(name)
         if len(found) != 1:
             count = "no symbol" if not found else f"{len(found)} symbols"
             raise Unknown(f"{count} named {name}")
