@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from drgn import NoDefaultProgramError, Program, get_default_prog
+from drgn import NoDefaultProgramError, Program, ProgramFlags, get_default_prog
 
 from crashext.commands import load
 from crashext.commands.base import Command, Context, HelpRequested
-from crashext.errors import CrashextError, Unknown
+from crashext.errors import CrashextError
 from crashext.targets.base import Target
 
 
@@ -31,6 +31,8 @@ def target_of(prog: Program) -> Target:
     if kept is not None:
         target: Target = kept
         return target
+    if not prog.flags & ProgramFlags.IS_LINUX_KERNEL:
+        raise CrashextError("drgn's program is a process, not a kernel; open a vmcore with drgn -c")
     from crashext.targets.drgn import DrgnTarget
 
     try:
@@ -42,10 +44,7 @@ def target_of(prog: Program) -> Target:
             "drgn has no vmlinux with debug info for this dump; give it with drgn -s VMLINUX "
             f"({_wanted(prog)})"
         )
-    try:
-        made = DrgnTarget(prog)
-    except Unknown as reason:
-        raise CrashextError(f"{reason}; open a vmcore with drgn -c") from None
+    made = DrgnTarget(prog)
     prog.cache["crashext.target"] = made
     return made
 

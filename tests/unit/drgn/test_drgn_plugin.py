@@ -11,7 +11,7 @@ from drgn import Program
 from drgn.commands import DEFAULT_COMMAND_NAMESPACE, run_command
 
 from crashext.commands import NAMES, load
-from crashext.errors import UsageError
+from crashext.errors import CrashextError, UsageError
 from drgn_scripts import plugin
 
 
@@ -50,3 +50,10 @@ def test_wrong_words_are_an_error_and_not_an_exit() -> None:
     plugin.drgn_prog_set(prog)
     with pytest.raises(UsageError, match="--bogus"):
         run_command(prog, "explain --bogus")
+
+
+def test_a_program_that_is_no_kernel_is_refused() -> None:
+    prog = Program()
+    plugin.drgn_prog_set(prog)
+    with pytest.raises(CrashextError, match="not a kernel"):
+        run_command(prog, "explain")
