@@ -36,6 +36,8 @@ _TYPES = {
     24: (8, True),  # R_X86_64_PC64
 }
 _NONE = 0
+#: A module's sections lie within this distance of one another, in bytes.
+_NEAR = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Loader:
             if offset + size > len(result.data):
                 result.open.append(Open(offset, size, symbol.name, "outside its section"))
                 continue
+            self._deduce(symbol, relocation.addend, base + offset, size, relative)
             values = []
             for address in self._addresses_of(symbol):
                 value = address + relocation.addend - (base + offset if relative else 0)
@@ -117,6 +120,27 @@ class Loader:
                 continue
             result.data[offset : offset + size] = self._choose(values, base + offset)
         return result
+
+    def _deduce(
+        self, symbol: ElfSymbol, addend: int, place: int, size: int, relative: bool
+    ) -> None:
+        """The address of an empty section, from the first reference to it that memory has.
+
+        The kernel places an empty section (a ``.bss`` that holds only empty lock class keys) and
+        its table of addresses leaves it out; all further references must agree with the first.
+        """
+        if self._read is None or not 0 < symbol.section < len(self.elf.sections):
+            return
+        section = self.elf.sections[symbol.section]
+        if section.size or not section.allocated or section.index in self.addresses:
+            return
+        try:
+            found = int.from_bytes(self._read(place, size), "little", signed=True)
+        except Unknown:
+            return
+        address = found - addend - symbol.value + (place if relative else 0) & (1 << 64) - 1
+        if any(abs(address - known) < _NEAR for known in self.addresses.values()):
+            self.addresses[section.index] = address
 
     def _choose(self, values: list[bytes], address: int) -> bytes:
         if len(values) > 1 and self._read is not None:

@@ -195,6 +195,33 @@ def test_sections_of_one_name_are_matched_in_order() -> None:
     assert found == (0x1000, 0x2000)
 
 
+def empty_bss(elf: Elf) -> Elf:
+    """The file as if .bss held nothing, so that the kernel's table leaves it out."""
+    section = elf.section(".bss")
+    assert section is not None
+    elf.sections[section.index] = dataclasses.replace(section, size=0)
+    return elf
+
+
+def test_empty_section_is_where_its_first_reference_says(loaded61: Loaded) -> None:
+    loaded61.sections = [s for s in loaded61.sections if s.name != ".bss"]
+    assert loaded61.compare(elf=empty_bss(loaded61.elf)).differences == []
+
+
+def test_second_reference_to_an_empty_section_must_agree(loaded61: Loaded) -> None:
+    loaded61.sections = [s for s in loaded61.sections if s.name != ".bss"]
+    elf = empty_bss(loaded61.elf)
+    text, bss = elf.section(".text"), elf.section(".bss")
+    start = next(s.address for s in loaded61.sections if s.name == ".text")
+    assert text is not None
+    assert bss is not None
+    into = [r for r in elf.relocations(text) if elf.symbols()[r.symbol].section == bss.index]
+    place = start + into[-1].offset
+    byte = loaded61.kernel.read(place, 1)[0]
+    loaded61.kernel.patch(place, bytes([byte ^ 8]))
+    assert [d.address for d in loaded61.compare(elf=elf).differences] == [place]
+
+
 class Kernel:
     """A vmlinux of our own: 64 bytes of code at 0xffffffff81000000, slid by 0x200000."""
 
