@@ -13,7 +13,7 @@ from drgn import Object, Program
 from crashext.engine.model import Check, Finding
 from crashext.engine.report import Report
 from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import cpus, variables
+from crashext.targets.drgn import variables
 from crashext.targets.drgn.asking import NO_ANSWER
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 MAX_FRAMES = 64
 
 _SYSCALL = re.compile(r"^(?:__(?:x64|ia32|arm64|x32|se)_)?(?:compat_)?[sS]y[sS]_(\w+)$")
-#: Entries of system calls, through time: do_syscall_64 (4.6 and later), the assembler before it.
-_SYSTEM_CALL = ("do_syscall_64", "system_call_fastpath", "entry_SYSCALL_64_fastpath")
+#: The C entry of system calls since 4.6; before it the assembler called them itself.
+_SYSTEM_CALL = "do_syscall_64"
 
 
 def find(
@@ -33,19 +33,22 @@ def find(
 ) -> Iterator[Finding]:
     """The entry that the crashed path came through; the first found from the inside out."""
     seen: set[str] = set()
-    for step in list(target.trace(frame))[:MAX_FRAMES]:
+    steps = list(target.trace(frame))
+    if len(steps) > MAX_FRAMES:  # a recursion: both ends matter
+        steps = steps[: MAX_FRAMES // 2] + steps[-MAX_FRAMES // 2 :]
+    for step, outer in zip(steps, steps[1:]):
         name = step.function_name
         if name is None:
             continue
-        found = _of_frame(target, step, name)
+        found = (
+            _system_call(target, outer) if name == _SYSTEM_CALL else _of_frame(target, step, name)
+        )
         if found is not None and found.topic not in seen:
             seen.add(found.topic)
             yield found
 
 
 def _of_frame(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Optional[Finding]:
-    if name in _SYSTEM_CALL:
-        return _system_call(target)
     if name == "process_one_work":
         return _work(target.symbols, step)
     if name == "call_timer_fn":
@@ -59,21 +62,18 @@ def _of_frame(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Optional[
     return None
 
 
-def system_call_registers(prog: Program, stack_top: int) -> Object:
-    """The user's registers, at the top of a task's stack (task_pt_regs() in asm/processor.h)."""
-    type_ = prog.type("struct pt_regs")
-    return Object(prog, type_, address=stack_top - (type_.size or 0))
-
-
-def _system_call(target: DrgnTarget) -> Optional[Finding]:
+def _system_call(target: DrgnTarget, entry: drgn.StackFrame) -> Optional[Finding]:
     """The system call by its number, with its arguments from the user's registers.
 
-    The number is orig_ax, the arguments are di si dx r10 r8 r9 (AMD64 ABI, A.2.1), as they were
-    when the task entered the kernel. The compiler often leaves no frame of the call's own function.
+    The assembler entry calls do_syscall_64() with ``pt_regs`` at its stack pointer. (From the
+    stack's end their place cannot be computed: with FRED there is padding above them.) The number
+    is orig_ax, the arguments are di si dx r10 r8 r9 (AMD64 ABI, A.2.1), as they were when the task
+    entered the kernel. The compiler often leaves no frame of the call's own function.
     """
     prog = target.prog
-    task = target.crashed_task()
-    registers = system_call_registers(prog, int(task.stack.value_()) + cpus.thread_size(prog))
+    registers = Object(prog, prog.type("struct pt_regs"), address=entry.sp)
+    if int(registers.cs.value_()) & 3 != 3:
+        return None
     number = int(registers.orig_ax.value_())
     name = system_call_name(prog, number)
     if name is None:
