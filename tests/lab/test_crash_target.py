@@ -68,6 +68,23 @@ def test_reliable_frames_are_true_ones(pair: tuple[dict[str, Any], dict[str, Any
     assert [address for address in real if address in reliable] == reliable
 
 
+def test_lines_of_kernel_frames_come_from_gdb(
+    pair: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    lines: list[dict[str, Any]] = []
+    for answer in pair:
+        # The innermost inlined function at an address has the line that gdb tells.
+        first: dict[str, Any] = {}
+        for frame in answer["stack"]:
+            if frame["reliable"] and not frame["module"]:
+                first.setdefault(frame["address"], (frame["file"], frame["line"]))
+        lines.append(first)
+    ours, theirs = lines
+    shared = {address for address in ours if ours[address][1] and address in theirs}
+    assert len(shared) >= 3
+    assert {a: ours[a][1] for a in shared} == {a: theirs[a][1] for a in shared}
+
+
 def test_modules_by_memory(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     keys = ("name", "address", "size", "state", "refcount", "taints", "build_id")
     ours, theirs = ([[m[k] for k in keys] for m in x["modules"]] for x in pair)

@@ -207,8 +207,11 @@ class CrashTarget:
         if report is not None and report.frames:
             logged = [one for one in report.frames if one.name]
             start_here = path.from_panic if frame is None else path.from_exception
-            logged = start_here(logged)
-            return found + path.confirmed(logged, areas, start, self._addresses)
+            callers = path.confirmed(start_here(logged), areas, start, self._addresses)
+            for one in callers:
+                if one.reliable:
+                    self._locate(one, is_return_address=True)
+            return found + callers
         for area in areas:
             if area.base <= start < area.end:
                 words = path.guessed(area, start, self._is_text)
@@ -232,12 +235,17 @@ class CrashTarget:
         except Unknown:
             return frame
         frame.function, frame.offset, frame.module = symbol.name, symbol.offset, symbol.module
+        self._locate(frame, is_return_address)
+        return frame
+
+    def _locate(self, frame: StackFrame, is_return_address: bool) -> None:
+        if frame.address is None:
+            return
         try:
-            location = self.source(address, is_return_address)[0]
+            location = self.source(frame.address, is_return_address)[0]
             frame.file, frame.line = location.file, location.line
         except Unknown:
             pass
-        return frame
 
     def _addresses(self, name: str, module: Optional[str]) -> Sequence[int]:
         return [int(address) for address in names.sym2alladdr(name)]
