@@ -210,6 +210,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except CrashextError as error:
         print(f"crashext lab: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"crashext lab: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("crashext lab: interrupted", file=sys.stderr)
         return 130

@@ -172,3 +172,14 @@ def test_faults_of_a_module_are_listed(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "faults.json").write_text(json.dumps(menu))
     assert main(["faults", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "null-write  writes\nbug         BUG()\n"
+
+
+def test_directory_that_cannot_be_made_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert main(["kernels", "fetch", "6.1"]) == 1
+    assert capsys.readouterr().err == (
+        f"crashext lab: {tmp_path}/file/crashext/locks: Not a directory\n"
+    )
