@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from crashext.engine.model import Explanation, NextStep
+from crashext.engine.template import fill
 
 
 class Step(NamedTuple):
@@ -177,13 +178,9 @@ STEPS: dict[str, tuple[Step, ...]] = {
 }  # fmt: skip
 
 
-class _Names(dict[str, str]):
-    """Raises KeyError for a name that is not known, so that the step is left out."""
-
-
 def next_steps(explanation: Explanation) -> list[NextStep]:
     """The steps for the explanation's kind whose names are all known."""
-    names = _Names()
+    names: dict[str, str] = {}
     rip, culprit, access = explanation.rip, explanation.culprit, explanation.access
     if rip is not None and rip.address:
         names["rip"] = f"0x{rip.address:x}"
@@ -198,20 +195,11 @@ def next_steps(explanation: Explanation) -> list[NextStep]:
         names["pid"] = str(explanation.task.pid)
     steps: list[NextStep] = []
     for step in STEPS.get(explanation.kind or "unknown", STEPS["unknown"]):
-        text = _fill(step.text, names)
+        text = fill(step.text, names)
         if text is not None:
-            crash = _fill(step.crash, names) if step.crash else None
-            drgn = _fill(step.drgn, names) if step.drgn else None
+            crash = fill(step.crash, names) if step.crash else None
+            drgn = fill(step.drgn, names) if step.drgn else None
             steps.append(NextStep(text, crash, drgn))
     if rip is not None and rip.module:
         steps.append(NextStep(f"look at the module: mods {rip.module}", f"mods {rip.module}", None))
     return steps
-
-
-def _fill(template: Optional[str], names: _Names) -> Optional[str]:
-    if template is None:
-        return None
-    try:
-        return template.format_map(names)
-    except KeyError:
-        return None

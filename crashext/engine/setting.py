@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from crashext.engine import modules as module_engine
-from crashext.engine import story, values
+from crashext.engine import particulars, story, values
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Culprit, Kernel, OtherReport, Task
@@ -175,8 +175,10 @@ def variables(case: Case) -> None:
 
 
 def findings(case: Case) -> None:
-    """Fills ``findings``: the fault address's owner and page walk, then the target's own."""
+    """Fills ``findings``: what the report's lines add, then what the target's memory adds."""
     explanation, target = case.explanation, case.target
+    if case.report is not None:
+        explanation.findings += particulars.findings(case.report)
     explanation.findings += (
         case.ask_crash("findings", lambda: target.findings(case.report, case.frame)) or []
     )

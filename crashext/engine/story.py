@@ -81,9 +81,6 @@ def headline(case: Case) -> str:
             message=_message(case),
             seconds=_seconds(case),
         )
-    detail = case.report.details.get("headline") if case.report is not None else None
-    if detail:
-        event += f" ({detail})"
     unloading = _unloading(explanation)
     return f"{subject}{unloading}{event.rstrip('.')}."
 
