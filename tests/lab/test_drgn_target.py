@@ -445,3 +445,27 @@ def test_of_a_report_that_the_kernel_survived_the_log_has_the_stack(
     assert found.target.source_text(trigger.file or "", trigger.line, 0)[0].text.strip() == (
         "fault->trigger(req);"
     )
+
+
+@pytest.mark.parametrize("release", ["5.10", "6.1", "6.12"])
+def test_the_inode_of_an_open_file(crash: Callable[..., Crash], release: str) -> None:
+    found = crash("null-write", kernel=release)
+    for step in found.target.trace(found.frame):
+        if step.function_name == "vfs_write":
+            inode = step["file"].f_inode
+            break
+    owner = found.target.owner(int(inode.value_()))
+    assert owner.detail[1] == (
+        f'inode {int(inode.i_ino.value_())}, "/{MODULE}/fault" in its file system'
+    )
+
+
+@pytest.mark.parametrize("release", ["5.10", "6.1", "6.12"])
+def test_the_system_call_on_every_kernel_generation(
+    crash: Callable[..., Crash], release: str
+) -> None:
+    assert (
+        crash("null-write", kernel=release)
+        .findings()["syscall"]
+        .text.startswith("system call write(fd = 1, ")
+    )

@@ -25,7 +25,7 @@ from crashext.errors import Unknown
 from crashext.targets.base import Owner
 from crashext.targets.drgn import cpus, slab
 from crashext.targets.drgn.asking import NO_ANSWER
-from crashext.targets.drgn.symbols import Symbols
+from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
 
 PAGE = 4096
 
@@ -167,9 +167,11 @@ def _percpu(
         base = (start + int(offsets[cpu].value_())) & (1 << 64) - 1
         if not base <= address < base + (end - start):
             continue
-        # drgn finds no symbol by a per-CPU address: they lie outside of the kernel image. The
-        # offset is the one that nm shows for the variable.
-        return Owner("percpu", f"per-CPU data of CPU {cpu}, offset {address - base + start:#x}")
+        inside = (address - base + start) & (1 << 64) - 1
+        # Since 6.15 the symbols are addresses of the kernel image; before, they are offsets, by
+        # which drgn finds no symbol. The offset is the one that nm shows for the variable.
+        name = _symbol_text(symbols, inside) if inside >= KERNEL_HALF else None
+        return Owner("percpu", f"per-CPU data of CPU {cpu}: {name or f'offset {inside:#x}'}")
     return None
 
 

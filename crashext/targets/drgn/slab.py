@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-from drgn import NULL, Object, Program, container_of
+from drgn import NULL, Object, Program, container_of, offsetof
 from drgn.helpers.linux.list import hlist_for_each_entry
 from drgn.helpers.linux.slab import slab_object_info
 
@@ -47,13 +47,13 @@ def owner(prog: Program, symbols: Symbols, address: int) -> Optional[Owner]:
 
 def contents(prog: Program, cache: str, address: int) -> Optional[str]:
     """What an allocated object of a well-known cache is, in words."""
-    for prefix, describe in _CONTENTS:
-        if cache == prefix or (prefix.endswith("_inode_cache") and cache.endswith(prefix)):
-            try:
-                return describe(prog, address)
-            except NO_ANSWER:
-                return None
-    return None
+    try:
+        if cache.endswith("_inode_cache"):
+            return _embedded_inode(prog, cache, address)
+        describe = _CONTENTS.get(cache)
+        return describe(prog, address) if describe is not None else None
+    except NO_ANSWER:
+        return None
 
 
 def _task(prog: Program, address: int) -> str:
@@ -107,20 +107,31 @@ def _inode(prog: Program, address: int) -> str:
     return f"inode {number}"
 
 
+def _embedded_inode(prog: Program, cache: str, address: int) -> Optional[str]:
+    """The inode inside a file system's own structure: ``struct ext4_inode_info.vfs_inode``."""
+    stem = cache[: -len("_inode_cache")]
+    for name in (f"struct {stem}_inode_info", f"struct {stem}_inode"):
+        try:
+            return _inode(prog, address + offsetof(prog.type(name), "vfs_inode"))
+        except NO_ANSWER:
+            continue
+    return None
+
+
 def _skb(prog: Program, address: int) -> str:
     skb = Object(prog, "struct sk_buff *", address)
     device = skb.dev.name.string_().decode(errors="replace") if skb.dev else "no device"
     return f"network packet of {int(skb.len.value_())} bytes, {device}"
 
 
-_CONTENTS: tuple[tuple[str, Callable[[Program, int], str]], ...] = (
-    ("task_struct", _task),
-    ("filp", _file),
-    ("dentry", _dentry),
-    ("inode_cache", _inode),
-    ("skbuff_head_cache", _skb),
-    ("skbuff_fclone_cache", _skb),
-)
+_CONTENTS: dict[str, Callable[[Program, int], str]] = {
+    "task_struct": _task,
+    "filp": _file,
+    "dentry": _dentry,
+    "inode_cache": _inode,
+    "skbuff_head_cache": _skb,
+    "skbuff_fclone_cache": _skb,
+}
 
 
 #: SLAB_STORE_USER before it became an enum constant (include/linux/slab.h, 4.x … 6.8).
