@@ -99,9 +99,9 @@ def _dentry(prog: Program, address: int) -> str:
 def _inode(prog: Program, address: int) -> str:
     inode = Object(prog, "struct inode *", address)
     number = int(inode.i_ino.value_())
-    for dentry in hlist_for_each_entry(
-        "struct dentry", inode.i_dentry.address_of_(), "d_u.d_alias"
-    ):
+    # In a union named d_u until the union lost its name in the 7.x series.
+    alias = "d_u.d_alias" if prog.type("struct dentry").has_member("d_u") else "d_alias"
+    for dentry in hlist_for_each_entry("struct dentry", inode.i_dentry.address_of_(), alias):
         path = path_text(dentry, NULL(prog, "struct vfsmount *"))
         return f"inode {number}, {quoted(path)} in its file system"
     return f"inode {number}"
