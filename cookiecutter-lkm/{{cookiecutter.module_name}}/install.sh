@@ -229,8 +229,12 @@ signature_needed() {
 }
 
 find_key() {
-	for key in ${KEY:-} signing_key.priv \
-		"$root/var/lib/shim-signed/mok/MOK.priv" "$root/var/lib/dkms/mok.key"; do
+	set -- ${KEY:+"$KEY"} signing_key.priv
+{% if cookiecutter.dkms %}
+	# DKMS signs by itself, and looks in these places only.
+	[ -z "$dkms" ] || set --
+{% endif %}
+	for key in "$@" "$root/var/lib/shim-signed/mok/MOK.priv" "$root/var/lib/dkms/mok.key"; do
 		case $key in
 		*.priv) certificate=${CERT:-${key%.priv}.der} ;;
 		*) certificate=${CERT:-${key%.key}.pub} ;;
@@ -242,6 +246,24 @@ find_key() {
 	return 1
 }
 
+# How to get a key, and the kernel to know it.
+key_command() {
+{% if cookiecutter.dkms %}
+	if [ -n "$dkms" ]; then
+		echo "openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650" \
+			"-subj '/CN=DKMS module signing key/' -keyout /var/lib/dkms/mok.key" \
+			"-outform DER -out /var/lib/dkms/mok.pub;" \
+			"mokutil --import /var/lib/dkms/mok.pub; reboot"
+		return
+	fi
+{% endif %}
+{% if cookiecutter.signing %}
+	echo "make key; mokutil --import signing_key.der; reboot"
+{% else %}
+	echo "make a key, mokutil --import its certificate, reboot; then KEY= CERT= ./install.sh"
+{% endif %}
+}
+
 check_signature() {
 	if ! signature_needed; then
 		fine "this kernel loads unsigned modules"
@@ -249,7 +271,7 @@ check_signature() {
 	fi
 	if ! find_key; then
 		problem "Secure Boot is on: this kernel loads signed modules only, and there is no key" \
-			"{% if cookiecutter.signing %}make key{% else %}make a key, give it as KEY= and CERT={% endif %}; mokutil --import signing_key.der; reboot"
+			"$(key_command)"
 		return
 	fi
 	if command -v mokutil >/dev/null &&
@@ -289,13 +311,13 @@ install_here() {
 	run make KDIR="$build" ${CC:+CC="$CC"} || return 1
 	[ -n "$dry_run" ] || check_vermagic || return 1
 	if signature_needed; then
-		run "$build/scripts/sign-file" sha256 "$key" "$certificate" "$module.ko" || return 1
+		hash=$(sed -n 's/^CONFIG_MODULE_SIG_HASH="\(.*\)"/\1/p' "$build/.config")
+		run "$build/scripts/sign-file" "${hash:-sha256}" "$key" "$certificate" "$module.ko" || return 1
 	fi
 	run make -C "$build" M="$PWD" modules_install && run depmod "$release"
 }
 
 {% if cookiecutter.dkms %}
-# DKMS signs by itself, with the key that it has or makes.
 install_with_dkms() {
 	# The sources alone: "dkms add ." would take dumps and keys along.
 	set -- Kbuild Makefile dkms.conf

@@ -59,14 +59,14 @@ class Machine:
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
 
-    def headers(self, release: str, compiler: str, built: str = "") -> None:
+    def headers(self, release: str, compiler: str, built: str = "", more: str = "") -> None:
         build = f"lib/modules/{release}/build"
         self.file(f"{build}/Makefile", "")
         self.file(
             f"{build}/include/generated/utsrelease.h",
             f'#define UTS_RELEASE "{built or release}"\n',
         )
-        self.file(f"{build}/.config", f'CONFIG_CC_VERSION_TEXT="{compiler}"\n')
+        self.file(f"{build}/.config", f'CONFIG_CC_VERSION_TEXT="{compiler}"\n{more}')
 
     def run(self, script: str, *words: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -296,6 +296,31 @@ def test_install_key_is_not_enrolled(machine: Machine) -> None:
         "Secure Boot is on, and the key /var/lib/shim-signed/mok/MOK.priv is not enrolled: "
         "mokutil --import /var/lib/shim-signed/mok/MOK.der; reboot, and confirm at the blue screen"
     ]
+
+
+def test_install_dkms_wants_its_own_key(machine: Machine) -> None:
+    machine.program("dkms", "")
+    machine.file("sys/module/module/parameters/sig_enforce", "Y\n")
+    machine.environment["KEY"] = "/some/other.key"
+    assert machine.mends("--dkms") == [
+        "Secure Boot is on: this kernel loads signed modules only, and there is no key: "
+        "openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 "
+        "-subj '/CN=DKMS module signing key/' -keyout /var/lib/dkms/mok.key "
+        "-outform DER -out /var/lib/dkms/mok.pub; mokutil --import /var/lib/dkms/mok.pub; reboot"
+    ]
+
+
+def test_install_takes_a_key_that_is_given(machine: Machine, tmp_path: Path) -> None:
+    machine.file("sys/module/module/parameters/sig_enforce", "Y\n")
+    machine.headers(RELEASE, GCC_12, more='CONFIG_MODULE_SIG_HASH="sha512"\n')
+    machine.program("mokutil", 'echo "$2 is already enrolled"')
+    key = tmp_path / "my.priv"
+    key.write_text("")
+    machine.environment["KEY"] = str(key)
+    assert (
+        f"/scripts/sign-file sha512 {key} {tmp_path}/my.der hello.ko\n"
+        in machine.run("install.sh", "--dry-run").stdout
+    )
 
 
 def test_install_signs_with_an_enrolled_key(machine: Machine) -> None:
