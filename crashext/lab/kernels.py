@@ -8,15 +8,17 @@ its release (``6.1``, ``6.12``, ``6.1.0-56-cloud-amd64``) or as ``newest``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import lzma
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Optional, TypeVar
 
 from crashext.errors import CrashextError
 from crashext.lab import foreign
@@ -34,6 +36,8 @@ from crashext.lab.progress import step
 
 NEWEST = "newest"
 _DESCRIPTION = "kernel.json"
+#: Seconds after which the archive is asked again which kernel is the newest.
+_NEWEST_AGE = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,8 @@ class Kernel:
         wanted = name.replace("-", "_")
         for path in sorted((directory / "kernel").rglob("*.ko*")):
             if path.name.split(".")[0].replace("-", "_") == wanted:
-                return (
-                    lzma.decompress(path.read_bytes())
-                    if path.suffix == ".xz"
-                    else (path.read_bytes())
-                )
+                data = path.read_bytes()
+                return lzma.decompress(data) if path.suffix == ".xz" else data
         builtin = (directory / "modules.builtin").read_text()
         if re.search(rf"/{re.escape(wanted)}\.ko", builtin.replace("-", "_")):
             return None
@@ -147,15 +148,25 @@ def matches(release: str, wanted: str) -> bool:
 def available(archive: Archive) -> list[Candidate]:
     """The suite's kernels with debug symbols, the newest first."""
     names = [f"linux-image-{r}-dbg" for r in releases(archive.names("linux-image-"), archive.arch)]
-    found: list[Candidate] = []
+    found = []
     for package in archive.show(names):
         release = package.name[len("linux-image-") : -len("-dbg")]
-        candidate = Candidate(release, package.version, archive.suite, archive.arch, package.size)
-        position = 0
-        while position < len(found) and not newer(candidate.version, found[position].version):
-            position += 1
-        found.insert(position, candidate)
-    return found
+        found.append(Candidate(release, package.version, archive.suite, archive.arch, package.size))
+    return newest_first(found)
+
+
+_Versioned = TypeVar("_Versioned", Kernel, Candidate)
+
+
+def newest_first(items: Iterable[_Versioned]) -> list[_Versioned]:
+    """Sorted by Debian version, the latest first."""
+
+    def compared(left: _Versioned, right: _Versioned) -> int:
+        if left.version == right.version:
+            return 0
+        return -1 if newer(left.version, right.version) else 1
+
+    return sorted(items, key=functools.cmp_to_key(compared))
 
 
 def host_architecture() -> str:
@@ -242,11 +253,8 @@ class Kernels:
             except (ValueError, TypeError):
                 continue  # not ours, or of another version of this program: fetched anew
             if arch in (None, kernel.arch):
-                position = 0
-                while position < len(found) and not newer(kernel.version, found[position].version):
-                    position += 1
-                found.insert(position, kernel)
-        return found
+                found.append(kernel)
+        return newest_first(found)
 
     def search(self, wanted: str, arch: str) -> list[Candidate]:
         """The kernels of the archive that fit, the best first.
@@ -280,15 +288,15 @@ class Kernels:
     def get(self, wanted: str, arch: str = "amd64", refresh: bool = False) -> Kernel:
         """A kernel, from the cache if one fits (then without network), else fetched.
 
-        ``refresh`` looks for a newer one in the archive first; ``newest`` does so always, and
-        takes the newest of the cache when there is no network.
+        ``refresh`` looks for a newer one in the archive first; what is ``newest`` is looked up
+        again after a week.
         """
         here = [
             kernel
             for kernel in self.cached(arch)
             if (wanted == NEWEST or matches(kernel.release, wanted)) and not damage(kernel.root)
         ]
-        if here and not refresh and wanted != NEWEST:
+        if here and not refresh and (wanted != NEWEST or self._newest_known(arch, here[0])):
             return here[0]
         try:
             candidates = self.search(wanted, arch)
@@ -301,11 +309,27 @@ class Kernels:
         gone: Optional[NotThere] = None
         for candidate in candidates:
             try:
-                return self.fetch(candidate)
+                kernel = self.fetch(candidate)
             except NotThere as error:
                 gone = error
+                continue
+            if wanted == NEWEST:
+                self._newest_record(arch).write_text(kernel.release + "\n")
+            return kernel
         assert gone is not None
         raise gone
+
+    def _newest_record(self, arch: str) -> Path:
+        return self._entries() / f"newest-{arch}"
+
+    def _newest_known(self, arch: str, kernel: Kernel) -> bool:
+        """Whether a kernel was the archive's newest within the last week."""
+        record = self._newest_record(arch)
+        try:
+            recent = time.time() - record.stat().st_mtime < _NEWEST_AGE
+            return recent and record.read_text().strip() == kernel.release
+        except FileNotFoundError:
+            return False
 
     def fetch(self, candidate: Candidate) -> Kernel:
         """Fetches and unpacks what the lab needs of a kernel: about 750 MB on disk."""

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -274,7 +274,7 @@ def _panic(guest: qemu.Guest, fault: Fault) -> None:
             guest.wait("end of the panic", [_PANIC], PANIC_END_LIMIT, progress.update)
 
 
-def _reach_trigger(guest: qemu.Guest, watch: Any) -> None:
+def _reach_trigger(guest: qemu.Guest, watch: Callable[[str], None]) -> None:
     match = guest.wait(
         "start of the fault", [rf"^{_MARK}(?:trigger|failed .*)$", _PANIC], BOOT_LIMIT, watch
     )

@@ -24,7 +24,7 @@ from crashext.lab.archive import (
     sources_list,
     system_sources,
 )
-from crashext.lab.kernels import matches, releases
+from crashext.lab.kernels import Candidate, matches, newest_first, releases
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg") is None, reason="versions need dpkg")
 
@@ -163,6 +163,13 @@ def test_newest_by_debians_rules() -> None:
     best = newest(Package("linux", version, "amd64") for version in versions)
     assert best is not None
     assert best.version == "6.12.95-1"
+
+
+@needs_dpkg
+def test_kernels_are_sorted_by_version_not_by_name() -> None:
+    versions = ["6.1.99-1", "6.12.9-1", "6.12.10-1"]
+    kernels = [Candidate(f"{v}-cloud", v, "sid", "amd64", 0) for v in versions]
+    assert [k.version for k in newest_first(kernels)] == ["6.12.10-1", "6.12.9-1", "6.1.99-1"]
 
 
 def test_kernels_are_told_from_metapackages() -> None:
