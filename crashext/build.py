@@ -49,7 +49,13 @@ MACHINE_MACROS = {
 }
 
 #: C that compiles when the feature is there: macro, statement.
-PROBES = (("HAVE_ERROR_PATH", "return pc->error_path != 0 && pc->error_fp != 0;"),)
+PROBES = (
+    ("HAVE_ERROR_PATH", "return pc->error_path != 0 && pc->error_fp != 0;"),
+    (
+        "HAVE_LAST_P4D_READ",
+        "return machdep->machspec->last_upml_read != machdep->machspec->last_p4d_read;",
+    ),
+)
 
 #: For "X is missing": the package that has it on Debian/Ubuntu, Fedora/RHEL, SUSE.
 PACKAGES = {

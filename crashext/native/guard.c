@@ -8,6 +8,12 @@
  * pc->main_loop_env, and everything that crash's main loop would mend after such a jump is mended
  * here (restore_sanity() in cmdline.c is the model; crash does not export it).
  *
+ * On Ctrl-C stock crash jumps out of the signal handler, wherever the signal has hit: in malloc(),
+ * or in the midst of filling a cache, which then gives wrong answers for the rest of the session
+ * (seen: "bt: invalid kernel virtual address" for a good stack). Here the first Ctrl-C only sets
+ * flags, which crash's loops look at (received_SIGINT()), gdb's too, and for all other commands
+ * their next read of memory. A second Ctrl-C, for a command that reads none, is crash's own.
+ *
  *   guard_quick     symbols and memory: no gdb, no output, Ctrl-C waits for the end of the call
  *   guard_quiet     gdb requests whose messages nobody wants
  *   guard_captured  commands and gdb requests whose output is wanted
@@ -18,6 +24,14 @@
 
 #include <dlfcn.h>
 #include <defs.h>
+
+typedef int read_function(int, void *, int, ulong, physaddr_t);
+
+/*
+ * Of pc->sigint_cnt: restart() counts it up and jumps when that makes 1 (MAX_SIGINTS_ACCEPTED);
+ * otherwise it sets _SIGINT_ and returns. received_SIGINT() makes it 0.
+ */
+#define NO_SIGINT (-1)
 
 /* What a call may change and the command that makes it still needs. */
 struct saved {
@@ -43,12 +57,14 @@ struct saved_command {
 	void (*cmd_cleanup)(void *);
 	void *cmd_cleanup_arg;
 	struct sigaction sigint;
+	int sigint_cnt;
 	__typeof__(((struct sigaction *)0)->sa_handler) gdb_sigint;
+	read_function *readmem;
 };
 
-static struct sigaction crash_sigint;  /* in force when crash called us */
-static struct sigaction python_sigint; /* sets a flag that the interpreter looks at */
-static volatile sig_atomic_t saw_sigint;
+static struct sigaction crash_sigint;    /* in force when crash called us */
+static struct sigaction python_sigint;   /* sets a flag that the interpreter looks at */
+static volatile sig_atomic_t saw_sigint; /* while gdb was at work, or in a command of ours */
 static void (*gdb_sigint_handler)(int);
 static int streams_closed;
 static int captures;          /* depth */
@@ -64,6 +80,48 @@ int guard_streams_closed(void)
 	return streams_closed;
 }
 
+static int interrupted(void)
+{
+	return saw_sigint || pc->sigint_cnt != NO_SIGINT;
+}
+
+static read_function *real_readmem;
+
+/*
+ * Stands in for pc->readmem during a command. At its begin nothing of the buffer has been changed;
+ * but a longer read may be under way, so that caches of crash are forgotten after the jump.
+ */
+static int interruptible_readmem(int fd, void *buffer, int size, ulong address, physaddr_t physical)
+{
+	if (interrupted() && !(pc->flags & IN_GDB))
+		longjmp(pc->main_loop_env, 1);
+	return real_readmem(fd, buffer, size, address, physical);
+}
+
+/* What crash keeps of its last reads; the clear_… functions do nothing unless the system is live.
+ */
+static void forget_reads(void)
+{
+	unsigned long long live = pc->flags & LIVE_SYSTEM;
+
+	pc->flags |= LIVE_SYSTEM;
+	clear_task_cache();
+	clear_machdep_cache();
+	clear_swap_info_cache();
+	clear_file_cache();
+	clear_dentry_cache();
+	clear_inode_cache();
+	clear_vma_cache();
+	if (!live)
+		pc->flags &= ~LIVE_SYSTEM;
+	tt->last_thread_info_read = 0;
+	machdep->last_pgd_read = machdep->last_pud_read = 0;
+	machdep->last_pmd_read = machdep->last_ptbl_read = 0;
+#ifdef HAVE_LAST_P4D_READ
+	machdep->machspec->last_upml_read = machdep->machspec->last_p4d_read = 0;
+#endif
+}
+
 /* Called once Python has put its own handler in place. */
 void guard_init(void)
 {
@@ -77,6 +135,8 @@ void guard_enter_python(void *saved)
 
 	sigaction(SIGINT, &python_sigint, &now);
 	memcpy(saved, &now, sizeof(now));
+	if (pc->readmem == interruptible_readmem)
+		pc->readmem = real_readmem;
 	if (!captures) {
 		crash_sigint = now;
 		streams_closed = FALSE;
@@ -101,6 +161,8 @@ void guard_abandon(void)
 	pc->ifile_in_progress = 0;
 	pc->ifile_offset = 0;
 	pc->flags &= ~(IN_FOREACH | IN_GDB | IN_RESTART);
+	if (!captures)
+		fprintf(stderr, "\n"); /* after the ^C on the terminal, as restart() does */
 	longjmp(pc->main_loop_env, 1);
 }
 
@@ -114,7 +176,6 @@ static void mend(void)
 	if (pc->cmd_cleanup)
 		pc->cmd_cleanup(pc->cmd_cleanup_arg);
 	pc->flags &= ~(IN_FOREACH | IN_GDB | IN_RESTART | _SIGINT_ | PLEASE_WAIT);
-	pc->sigint_cnt = 0;
 	pc->cur_req = NULL;
 	restore_gdb_sanity();
 	hq_close();
@@ -198,6 +259,8 @@ enum outcome guard_quick(crash_call call, void *arg)
 
 static void save_command(struct saved_command *saved)
 {
+	saved->sigint_cnt = pc->sigint_cnt;
+	saved->readmem = pc->readmem;
 	memcpy(saved->args, args, sizeof(saved->args));
 	saved->argcnt = argcnt;
 	saved->argerrs = argerrs;
@@ -229,6 +292,9 @@ static void restore_command(const struct saved_command *saved)
 	pc->curcmd_private = saved->curcmd_private;
 	pc->cmd_cleanup = saved->cmd_cleanup;
 	pc->cmd_cleanup_arg = saved->cmd_cleanup_arg;
+	pc->sigint_cnt = saved->sigint_cnt;
+	if (pc->readmem == interruptible_readmem) /* a live session may have switched its source */
+		pc->readmem = saved->readmem;
 }
 
 /* gdb_interface() installs this for the length of a request (pc->gdb_sigaction). */
@@ -256,24 +322,33 @@ static enum outcome call_gdb(crash_call call, void *arg)
 	if (gdb_sigint_handler)
 		pc->gdb_sigaction.sa_handler = on_sigint_in_gdb;
 	saw_sigint = 0;
+	pc->sigint_cnt = NO_SIGINT;
+	if (pc->readmem != interruptible_readmem) {
+		real_readmem = pc->readmem;
+		pc->readmem = interruptible_readmem;
+	}
 	sigaction(SIGINT, NULL, &command.sigint);
 	if (setjmp(pc->main_loop_env) == 0) {
-		/* restart() may jump from here on: the environment is ours already. */
 		sigaction(SIGINT, &crash_sigint, NULL);
 		outcome = catch_exceptions(call, arg, message, sizeof(message));
 		sigaction(SIGINT, &command.sigint, NULL);
+		if (interrupted())
+			outcome = CALL_INTERRUPTED;
 		if (outcome != CALL_OK) {
 			signal(SIGSEGV, SIG_DFL);
 			mend();
 		} else {
 			free_all_bufs();
-			if (saw_sigint)
-				outcome = CALL_INTERRUPTED;
 		}
 	} else {
 		sigaction(SIGINT, &command.sigint, NULL);
 		/* error(FATAL) jumps without restore_sanity(), restart() with it. */
-		outcome = saw_sigint || sanity_restored(&saved) ? CALL_INTERRUPTED : CALL_ERROR;
+		if (sanity_restored(&saved) || interrupted()) {
+			outcome = CALL_INTERRUPTED;
+			forget_reads();
+		} else {
+			outcome = CALL_ERROR;
+		}
 		mend();
 	}
 	/* A quit that no gdb code has seen yet would end the next request instead. */

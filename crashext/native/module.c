@@ -1235,6 +1235,8 @@ static void do_readline(void *arg)
 {
 	struct line *line = arg;
 
+	/* Ctrl-C at a prompt takes effect at once: readline is ready for the jump. */
+	pc->sigint_cnt = 0;
 	line->text = readline(line->prompt);
 }
 
