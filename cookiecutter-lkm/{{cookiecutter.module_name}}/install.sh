@@ -118,7 +118,11 @@ headers_command() {
 		*) install_command "kernel-devel-$release" ;;
 		esac
 		;;
-	suse) install_command "kernel-${release##*-}-devel=${release%-*}" ;;
+	suse)
+		# uname leaves out the rebuild count at the end of the package's release.
+		install_command "kernel-${release##*-}-devel=\$(rpm -qf --qf '%{version}-%{release}'" \
+			"/boot/vmlinuz-$release)"
+		;;
 	arch)
 		if [ -r "$modules/pkgbase" ]; then
 			install_command "$(cat "$modules/pkgbase")-headers"

@@ -169,7 +169,8 @@ HEADERS = [
     ('ID="centos"\nID_LIKE="rhel fedora"\n', "5.14.0-503.el9.x86_64",
      "dnf install kernel-devel-5.14.0-503.el9.x86_64"),
     ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "6.4.0-150600.23.25-default",
-     "zypper install kernel-default-devel=6.4.0-150600.23.25"),
+     "zypper install kernel-default-devel=$(rpm -qf --qf '%{version}-%{release}' "
+     "/boot/vmlinuz-6.4.0-150600.23.25-default)"),
     ("ID=arch\n", "6.11.5-arch1-1", "pacman -S linux-headers"),
     ("ID=gentoo\n", "6.6.58-gentoo",
      "install the headers of 6.6.58-gentoo with the system's package manager"),
