@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The crash target with drgn over crash's memory: the answers that need debug info are drgn's.
 
-What is read from memory by PyKdump's names (log, kernel, task, registers) stays crash's own, and
-the rest is asked of the same code that the drgn target is: so both give the same explanation.
+What PyKdump's names read from memory (kernel, task, registers) stays crash's own, and the rest is
+asked of the same code that the drgn target is: so both give the same explanation.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class DeepCrashTarget(ModuleQuestions, CrashTarget):
         self.deep = deep
         # Its lists: a directory that a command adds is looked in when drgn answers.
         self.source_dirs, self.module_dirs = deep.source_dirs, deep.module_dirs
+
+    def log(self) -> str:
+        # crash's own text lacks the caller's tag (CONFIG_PRINTK_CALLER), which tells the reports of
+        # two CPUs apart; and it costs a command.
+        try:
+            return self.deep.log()
+        except Unknown:
+            return super().log()
 
     def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
         try:
