@@ -18,7 +18,7 @@ from crashext.lab.cache import Cache
 from crashext.lab.kernels import Kernels
 from crashext.opening import open_target
 from crashext.targets.drgn import DrgnTarget
-from crashext.targets.modules import facts, table, unloaded
+from crashext.targets.modules import facts, records, table
 from crashext.targets.modules.layout import DrgnMemory
 from tests.lab.planted_dump import planted
 from tests.unit.modules.recorded import DATA, RELEASES, Recorder
@@ -53,7 +53,7 @@ def record(release: str, cache: Cache) -> None:
         for member in ("init", "exit", "mkobj.kobj", "mkobj.mp", "mkobj.kobj.entry"):
             if record.has(member):
                 record.at(member)
-    unloaded.last_name(recorder)
+    records.last_name(recorder)
     planted_entry = deep.walk().find("planted")
     path = dump.out / "planted.ko"
 

@@ -32,7 +32,7 @@ from crashext.targets.crash.cpus import Cpus
 from crashext.targets.crash.memory import PykdumpMemory
 from crashext.targets.drgn import exception
 from crashext.targets.drgn.exception import Stack
-from crashext.targets.modules import table
+from crashext.targets.modules import records, table
 
 #: A kernel thread (include/linux/sched.h; unchanged since 2.6).
 _PF_KTHREAD = 0x00200000
@@ -317,12 +317,7 @@ class CrashTarget:
         return self.module_table().modules
 
     def last_unloaded(self) -> Optional[str]:
-        # A char array; since 6.0 a struct whose first member is that array (commit 6f1dae1d84b6
-        # "module: Show the last unloaded module's taint flag(s)").
-        address = self.memory.symbol("last_unloaded_module")
-        if address is None:
-            raise Unknown("this kernel keeps no name of the last unloaded module")
-        return self.memory.read(address, 56).partition(b"\0")[0].decode(errors="replace") or None
+        return records.last_name(self.memory)
 
     # What only debug info tells
 

@@ -26,7 +26,7 @@ from crashext.engine.x86.decoder import MAX_LENGTH, decode
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
-from crashext.targets.drgn import context, cpus, exception, lines, locks, modules, printk, stack
+from crashext.targets.drgn import context, cpus, exception, lines, locks, printk, stack
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.exception import Stack
 from crashext.targets.drgn.files import DebugFileFinder
@@ -377,8 +377,7 @@ class DrgnTarget(ModuleQuestions):
         return self.module_table().modules
 
     def last_unloaded(self) -> Optional[str]:
-        with asking("the name of the last unloaded module"):
-            return modules.last_unloaded(self.prog)
+        return self.deep_modules.last_unloaded()
 
     # Data
 

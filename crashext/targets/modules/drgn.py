@@ -23,7 +23,7 @@ from crashext.engine.modules import (
 from crashext.engine.patching import Site, probe_site
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
-from crashext.targets.modules import facts, pointers, unloaded
+from crashext.targets.modules import facts, pointers, records, unloaded
 from crashext.targets.modules.codefiles import CodeFile, CodeFiles
 from crashext.targets.modules.layout import DrgnMemory
 from crashext.targets.modules.table import Loaded, Walk, walk_modules
@@ -305,6 +305,10 @@ class DrgnModules:
             detail.pointers += pointers.stack_users(self._prog, self.name_of, spans, self._traces())
         except NO_ANSWER as error:
             detail.unknown["pointers.stacks"] = reason(error)
+
+    def last_unloaded(self) -> Optional[str]:
+        with asking("the name of the last unloaded module"):
+            return records.last_name(self._memory)
 
     def unloaded_modules(self) -> Unloaded:
         found = unloaded.read(self._prog, self._memory)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Modules that are gone: their names, and their freed memory."""
+"""Modules that are gone: their names, and their freed memory, by drgn."""
 
 from __future__ import annotations
 
@@ -9,36 +9,29 @@ from typing import Optional
 from drgn import Object, Program
 from drgn.helpers.linux.list import list_for_each_entry
 
-from crashext.engine import taint
-from crashext.engine.modules import FreedRange, Unloaded, UnloadedModule
+from crashext.engine.modules import FreedRange, Unloaded
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import asking
 from crashext.targets.drgn.files import vmcoreinfo
-from crashext.targets.modules.memory import (
-    KernelMemory,
-    read_record,
-    read_string,
-    text_of,
-    walk_list,
-)
+from crashext.targets.modules import records
+from crashext.targets.modules.memory import KernelMemory
 
 #: __START_KERNEL_map (arch/x86/include/asm/page_64_types.h): the kernel image, then the modules.
 _KERNEL_MAP = 0xFFFFFFFF80000000
 #: MODULES_END; the exact end differs by a page or so between versions (fixmap, KMSAN).
 _MODULES_END = 0xFFFFFFFFFF000000
 _MAX_AREAS = 100_000
-_NAME = 64
 
 
 def read(prog: Program, memory: KernelMemory) -> Unloaded:
     """Names of unloaded modules and the freed ranges; ``left_behind`` stays empty."""
     result = Unloaded()
     try:
-        result.last = last_name(memory)
+        result.last = records.last_name(memory)
     except Unknown as why:
         result.unknown["last"] = str(why)
     try:
-        result.tainted = list(tainted(memory))
+        result.tainted = list(records.tainted(memory))
     except Unknown as why:
         result.unknown["tainted"] = str(why)
     space = module_space(prog)
@@ -56,28 +49,6 @@ def read(prog: Program, memory: KernelMemory) -> Unloaded:
     except Unknown as why:
         result.unknown["ranges"] = str(why)
     return result
-
-
-def last_name(memory: KernelMemory) -> Optional[str]:
-    """``last_unloaded_module``: the name, or (since 6.0) a structure that begins with it."""
-    address = memory.symbol("last_unloaded_module")
-    if address is None:
-        raise Unknown("this kernel keeps no name of the last unloaded module")
-    return read_string(memory, address, _NAME) or None
-
-
-def tainted(memory: KernelMemory) -> Iterator[UnloadedModule]:
-    """``unloaded_tainted_modules`` (6.0, CONFIG_MODULE_UNLOAD_TAINT_TRACKING)."""
-    kind = "struct mod_unload_taint"
-    head, link = memory.symbol("unloaded_tainted_modules"), memory.member(kind, "list")
-    if head is None or link is None:
-        raise Unknown("this kernel does not record which tainting modules were unloaded "
-                      "(CONFIG_MODULE_UNLOAD_TAINT_TRACKING)")  # fmt: skip
-    for node in walk_list(memory, head).nodes:
-        record = read_record(memory, kind, node - link.offset)
-        name = text_of(record.bytes("name").partition(b"\0")[0])
-        letters = taint.from_mask(record.unsigned("taints")).letters
-        yield UnloadedModule(name, letters, record.unsigned("count"))
 
 
 def module_space(prog: Program) -> Optional[tuple[int, int]]:

@@ -10,7 +10,7 @@ import recorded
 from recorded import RELEASES, Recorded
 
 from crashext.errors import Unknown
-from crashext.targets.modules import facts, table, unloaded
+from crashext.targets.modules import facts, records, table
 from crashext.targets.modules.memory import Record
 
 
@@ -236,4 +236,4 @@ def test_references_finds_nothing_else() -> None:
 
 
 def test_last_unloaded(kernel: Recorded) -> None:
-    assert unloaded.last_name(kernel) == "planted_gone"
+    assert records.last_name(kernel) == "planted_gone"

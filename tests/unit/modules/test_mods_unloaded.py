@@ -10,7 +10,7 @@ from recorded import Recorded
 
 from crashext.engine.modules import UnloadedModule
 from crashext.errors import Unknown
-from crashext.targets.modules import unloaded
+from crashext.targets.modules import records
 
 HEAD, NODE = 0x1000, 0x2000
 
@@ -39,28 +39,28 @@ def kernel() -> Recorded:
 
 
 def test_tainting_modules_that_were_unloaded() -> None:
-    assert list(unloaded.tainted(kernel())) == [UnloadedModule("planted_gone", "OE", 2)]
+    assert list(records.tainted(kernel())) == [UnloadedModule("planted_gone", "OE", 2)]
 
 
 def test_kernel_that_keeps_no_such_record() -> None:
     made = kernel()
     made.data["symbols"]["unloaded_tainted_modules"] = None
     with pytest.raises(Unknown, match="CONFIG_MODULE_UNLOAD_TAINT_TRACKING"):
-        list(unloaded.tainted(made))
+        list(records.tainted(made))
 
 
 def test_last_name() -> None:
-    assert unloaded.last_name(kernel()) == "planted_gone"
+    assert records.last_name(kernel()) == "planted_gone"
 
 
 def test_nothing_was_unloaded() -> None:
     made = kernel()
     made.patch(0x3000, b"\0")
-    assert unloaded.last_name(made) is None
+    assert records.last_name(made) is None
 
 
 def test_kernel_without_unloading() -> None:
     made = kernel()
     made.data["symbols"]["last_unloaded_module"] = None
     with pytest.raises(Unknown, match="keeps no name"):
-        unloaded.last_name(made)
+        records.last_name(made)
