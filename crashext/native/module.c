@@ -1308,9 +1308,9 @@ struct module_load {
 
 /*
  * What "mod -s" does, with the addresses of all sections given to gdb. crash itself (up to 9.0.2)
- * reads them from module_sect_attr.mattr, which kernels since 5.8 do not have, then guesses, and
- * leaves out or misplaces sections. MOD_NOPATCH tells its gdb code to take the command as it is;
- * with it, the request that load_module_symbols() makes carries an empty command.
+ * reads them from module_sect_attr.mattr, which kernels since 5.8 do not have, works them out from
+ * symbols then, and gives up on a module without .text. MOD_NOPATCH tells its gdb code to take the
+ * command as it is; with it, the request that load_module_symbols() makes carries an empty command.
  */
 static void do_load_module(void *arg)
 {

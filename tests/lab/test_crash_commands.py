@@ -270,10 +270,24 @@ def test_explain_teaches_crash_the_lines_of_the_module(
         assert f"\n* {line}\t" in session.run(f"dis -s {rip}")
         assert f"/main.c: {line}\n" in session.run("bt -l")
         assert session.run(f"sym {rip}").endswith(f"/main.c: {line}\n")
-        # and its data: a stock "mod -s" leaves .data and .bss at guessed addresses
-        for name in ("lkm_mutex_a", "fault_armed"):
+        for name in ("lkm_mutex_a", "fault_armed"):  # .data and .bss
             address = session.run(f"sym {name}").split()[0]
             assert f"0x{address} <{name}>" in session.run(f"p &{name}")
+
+
+def test_lines_of_a_module_without_text(
+    extension: Path, dump: Callable[..., Dump], tmp_path: Path
+) -> None:
+    """Its only code left is .exit.text, which "mod -s" of crash puts at a wrong address."""
+    crash = dump("null-write-unload", module=Path(__file__).with_name("no_text"))
+    line = f"/no_text.c: {crash.truth.line}\n"
+    address = "no_text_exit"
+    with open_session(extension, crash, tmp_path) as session:
+        assert "no_text" in session.run(f"mod -s no_text {crash.module}")
+        assert line not in session.run(f"dis -l {address}")
+        assert session.run("crashext lines no_text") == f"no_text: {crash.module}\n"
+        assert line in session.run(f"dis -l {address}")
+        assert line in session.run("bt -l")
 
 
 def test_lines_from_a_packed_module_file_in_another_directory(
