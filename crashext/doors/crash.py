@@ -25,6 +25,7 @@ import crash
 from crashext.commands import NAMES, load
 from crashext.commands.base import Command, Context, HelpRequested
 from crashext.doors import no_readline
+from crashext.engine.escape import printable
 from crashext.errors import CrashextError, Unknown
 
 if TYPE_CHECKING:
@@ -90,15 +91,15 @@ def run_suite_command(command: Command, words: list[str]) -> int:
     target = functools.cache(functools.partial(open_noting, shown))
     width = shutil.get_terminal_size((100, 24)).columns
     args = command.parser().parse_intermixed_args(words)
+    here = Context(sys.stdout, target, wants_color(), min(width, 120), "crash")
     try:
-        code = command.run(
-            Context(sys.stdout, target, wants_color(), min(width, 120), "crash"), args
-        )
+        code = command.run(here, args)
         sys.stdout.flush()
-        return code
-    finally:
-        if shown:
-            _teach_crash(shown, target().source_dirs)
+    except BrokenPipeError:  # "| head" has seen enough; what it saw can still be checked
+        code = 0
+    if shown:
+        _teach_crash(shown, target().source_dirs)
+    return code
 
 
 def _teach_crash(modules: Iterable[str], source_dirs: Sequence[str]) -> None:
@@ -120,7 +121,7 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         place = (error.filename, error.lineno)
         text = f"{type(error).__name__}: {error.msg}"
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return f"{text} ({os.path.basename(place[0])}:{place[1]})" if place else text
 
 
@@ -143,7 +144,7 @@ def run(argv: list[str]) -> int:
             print(str(page), end="")
             code = 0
         except (CrashextError, crash.error) as error:
-            text = str(error).strip()
+            text = printable(str(error).strip(), newlines=True)
             print(text if text.startswith(f"{name}:") else f"{name}: {text}")
             code = 1
         except SystemExit as done:

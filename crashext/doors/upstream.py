@@ -14,6 +14,7 @@ import crash
 
 from crashext.commands import load
 from crashext.commands.base import Context, HelpRequested
+from crashext.engine.escape import printable
 from crashext.errors import CrashextError
 from crashext.targets.crash import open_target
 
@@ -27,4 +28,4 @@ def main(name: str, words: list[str]) -> None:
     except HelpRequested as page:
         print(str(page), end="")
     except (CrashextError, crash.error) as error:
-        print(f"{name}: {error}")
+        print(f"{name}: {printable(str(error), newlines=True)}")

@@ -261,6 +261,12 @@ def test_v_shows_the_traceback_of_the_program_alone(programs: Programs) -> None:
     assert shown[-1] == "ZeroDivisionError: division by zero"
 
 
+def test_hostile_text_in_an_exception_does_not_reach_the_terminal(programs: Programs) -> None:
+    assert programs.run(r"raise ValueError('\x1b[2J\x07')").startswith(
+        r"epython: ValueError: \x1b[2J\x07 (program.py:2);"
+    )
+
+
 def test_exit_ends_the_program_only(programs: Programs) -> None:
     assert programs.run("import sys\nprint('before')\nsys.exit(3)\nprint('after')") == "before\n"
     alive(programs)
