@@ -24,7 +24,7 @@ def locate(case: Case) -> None:
     """Fills ``rip`` from memory and log; says so when the two disagree."""
     report, explanation = case.report, case.explanation
     logged = report.rip if report is not None and report.mode != "user" else None
-    address = case.registers.get("rip")
+    address = case.registers.get("rip", case.registers.get("pc"))
     if address is None and logged is not None:
         address = logged.address
     if address is None and logged is None:

@@ -27,7 +27,8 @@ def find(
     target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
 ) -> Iterator[Finding]:
     """One finding, when the operand's root is a parameter and the call site tells its origin."""
-    if frame is None or not target.symbols.is_code(frame.registers["rip"]):
+    rip = frame.registers.get("rip") if frame is not None else None
+    if rip is None or not target.symbols.is_code(rip):
         return
     expression = target.faulting_expression()
     root = re.match(r"\*?\(*(\w+)", expression) if expression else None

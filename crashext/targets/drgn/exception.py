@@ -35,6 +35,10 @@ _CS = PT_REGS.index("cs")
 _EFLAGS = PT_REGS.index("eflags")
 _RSP = PT_REGS.index("rsp")
 
+#: The first members of arm64's ``struct pt_regs`` (arch/arm64/include/asm/ptrace.h), 64 bits each.
+ARM64_REGS = (*(f"x{number}" for number in range(31)), "sp", "pc", "pstate")
+_ARM64_SP = ARM64_REGS.index("sp")
+
 #: Entry symbol → trap mnemonic. ``asm_exc_*`` since 5.8; the bare names before.
 TRAPS = {
     "asm_exc_divide_error": "#DE",
@@ -161,6 +165,35 @@ def find_logged(stack: Stack, logged: Mapping[str, int]) -> list[Match]:
     return found
 
 
+def find_logged_arm64(stack: Stack, logged: Mapping[str, int]) -> list[Match]:
+    """As :func:`find_logged`, for arm64: SP must be the log's, and most of the other registers."""
+    if "sp" not in logged:
+        return []
+    words = stack.words
+    found = []
+    for index in range(len(words) - len(ARM64_REGS), -1, -1):
+        if words[index + _ARM64_SP] != logged["sp"]:
+            continue
+        registers = dict(zip(ARM64_REGS, words[index : index + len(ARM64_REGS)]))
+        shared = [name for name in logged if name in registers]
+        agreeing = sum(registers[name] == logged[name] for name in shared)
+        if 2 * agreeing > len(shared):
+            found.append(
+                Match(stack.base + 8 * index, registers, stack.name, agreeing, len(shared))
+            )
+    return found
+
+
+def pc_of(registers: Mapping[str, int]) -> int:
+    """The interrupted instruction: RIP, or arm64's PC."""
+    return registers["rip"] if "rip" in registers else registers["pc"]
+
+
+def sp_of(registers: Mapping[str, int]) -> int:
+    """The interrupted stack pointer."""
+    return registers["rsp"] if "rsp" in registers else registers["sp"]
+
+
 def find_entries(stack: Stack, entries: Iterable[tuple[int, int, str]]) -> list[tuple[Match, str]]:
     """All kernel-mode ``pt_regs`` right above a return address into an exception entry.
 
@@ -202,7 +235,7 @@ def search(
     for area in stacks:
         areas.append(area)
         if kernel:
-            found = find_logged(area, logged)
+            found = find_logged(area, logged) or find_logged_arm64(area, logged)
             if found:
                 best = max(found, key=lambda match: (match.agreeing, match.address))
                 return best, (
@@ -233,7 +266,11 @@ def entry_of(stack: Stack, address: int) -> Optional[int]:
 
 
 def pack(registers: Mapping[str, int]) -> bytes:
-    """The registers as the bytes of a ``struct pt_regs``; what is not given is 0."""
+    """The registers as the bytes of a ``struct pt_regs``; what is not given is 0.
+
+    Of arm64's only the beginning, which an unwinder needs.
+    """
+    names = ARM64_REGS if "pc" in registers else PT_REGS
     return struct.pack(
-        f"<{PT_REGS_WORDS}Q", *(registers.get(name, 0) & (1 << 64) - 1 for name in PT_REGS)
+        f"<{len(names)}Q", *(registers.get(name, 0) & (1 << 64) - 1 for name in names)
     )

@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Optional
 
 import drgn
-from drgn import Object, Program
+from drgn import Object, Program, sizeof
 
 from crashext.engine.model import SourceLocation, StackFrame
 from crashext.engine.report import LogFrame
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import NO_ANSWER
-from crashext.targets.drgn.exception import PT_REGS_SIZE, Stack, pack
+from crashext.targets.drgn.exception import PT_REGS_SIZE, Stack, pack, pc_of, sp_of
 from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
 
 #: Frames shown of one stack: the first and the last so many (a stack overflow has hundreds).
@@ -37,9 +37,10 @@ def pt_regs(prog: Program, registers: Mapping[str, int]) -> Object:
     """The registers as a ``struct pt_regs`` object, for unwinding from them."""
     data = pack(registers)
     type_ = prog.type("struct pt_regs")
-    if type_.size != PT_REGS_SIZE:
-        raise Unknown(f"struct pt_regs has {type_.size} bytes here, {PT_REGS_SIZE} are known")
-    return Object.from_bytes_(prog, type_, data)
+    size = sizeof(type_)
+    if "pc" not in registers and size != PT_REGS_SIZE:
+        raise Unknown(f"struct pt_regs has {size} bytes here, {PT_REGS_SIZE} are known")
+    return Object.from_bytes_(prog, type_, data.ljust(size, b"\0"))
 
 
 def unwind(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> drgn.StackTrace:
@@ -48,9 +49,11 @@ def unwind(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> drg
     A call through a bad pointer leaves RIP outside of any code, and the return address of that
     call at the stack pointer; the trace then begins at the caller.
     """
-    rip, rsp = registers["rip"], registers["rsp"]
+    rip, rsp = pc_of(registers), sp_of(registers)
     start = dict(registers)
     if not symbols.is_code(rip):
+        if "rip" not in registers:
+            raise Unknown(f"PC {rip:#x} is no code")
         try:
             caller = prog.read_u64(rsp)
         except drgn.FaultError:
@@ -71,16 +74,18 @@ def preload(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> No
     drgn unwinds with the modules it knows; so each word of the stack that points into a module
     makes that module known first. A word in the module area costs one tree look-up a page.
     """
-    symbols.module_name(registers["rip"])
-    rsp = registers["rsp"]
+    symbols.module_name(pc_of(registers))
+    rsp = sp_of(registers)
     try:
         size = 16384
         data = prog.read(rsp, size - rsp % size)
     except drgn.FaultError:
         return
+    # x86-64 has its modules in the last 2 GiB; elsewhere any kernel address may be in one.
+    modules = 0xFFFFFFFF80000000 if "rip" in registers else KERNEL_HALF
     for offset in range(0, len(data) - 7, 8):
         word = int.from_bytes(data[offset : offset + 8], "little")
-        if word >= 0xFFFFFFFF80000000 and not symbols.in_kernel_image(word):
+        if word >= modules and not symbols.in_kernel_image(word):
             symbols.module_name(word)
 
 

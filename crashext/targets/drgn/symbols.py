@@ -82,14 +82,18 @@ class Symbols:
     def in_kernel_image(self, address: int) -> bool:
         """Whether the address lies in vmlinux (text, data, bss, init)."""
         if self._text is None:
-            try:
-                self._text = (
-                    self._prog.symbol("_text").address,
-                    self._prog.symbol("_end").address,
-                )
-            except LookupError:
-                self._text = (0, 0)
+            start = self._symbol_address("_text") or self._symbol_address("_stext")
+            # On arm64 _end lies behind the last section, where drgn does not relocate it.
+            ends = [self._symbol_address(name) for name in ("_end", "__bss_stop", "_edata")]
+            end = next((end for end in ends if start and end > start), start)
+            self._text = (start, end)
         return self._text[0] <= address < self._text[1]
+
+    def _symbol_address(self, name: str) -> int:
+        try:
+            return int(self._prog.symbol(name).address)
+        except LookupError:
+            return 0
 
     def is_code(self, address: int) -> bool:
         """Whether the processor can execute what lies at an address of the kernel's half.
@@ -231,10 +235,13 @@ class Symbols:
         return best
 
     def addresses(self, name: str) -> set[int]:
-        """The addresses of the symbols of a name: in vmlinux and in the modules' files that are
-        loaded, else in the symbol tables that the kernel keeps of all modules."""
+        """The addresses of the symbols of a name: those of vmlinux, else those of all modules.
+
+        drgn knows the symbols of the modules whose files are loaded; the kernel's own tables have
+        the others, so that a name of several modules is not taken for a name of one.
+        """
         found = {symbol.address for symbol in self._prog.symbols(name)}
-        if found:
+        if any(self.in_kernel_image(address) for address in found):
             return found
         for count, module in enumerate(for_each_module(self._prog)):
             if count >= MAX_MODULES:

@@ -140,8 +140,8 @@ class DrgnTarget(ModuleQuestions):
         self._report, self._frame, self._traces = report, None, {}
         self._rip_line = _NOT_ASKED
         arch = self.prog.platform.arch if self.prog.platform is not None else None
-        if arch != drgn.Architecture.X86_64:
-            raise Unknown(f"pt_regs are searched on x86-64 only, this is {arch}")
+        if arch not in (drgn.Architecture.X86_64, drgn.Architecture.AARCH64):
+            raise Unknown(f"pt_regs are searched on x86-64 and arm64 only, this is {arch}")
         match, how = exception.search(self._stacks(report), self._entries(), report)
         frame = ExceptionFrame(match.registers, match.address, how)
         self._frame_stack = match.stack
@@ -186,7 +186,8 @@ class DrgnTarget(ModuleQuestions):
 
         For a page fault the entry overwrites orig_rax with -1 (no system call to restart).
         """
-        assert frame.address is not None
+        if frame.address is None or "rip" not in frame.registers:
+            return
         try:
             word = self.prog.read_u64(frame.address - 8)
             name = self.symbols.symbol(word - 1).name
@@ -277,7 +278,7 @@ class DrgnTarget(ModuleQuestions):
             return [StackFrame("panic"), *stack.as_callers(frames)]
         if frame is None:
             return stack.after_panic(frames)
-        rip = frame.registers["rip"]
+        rip = exception.pc_of(frame.registers)
         if not self.symbols.is_code(rip):
             return [StackFrame(address=rip), *stack.as_callers(frames)]
         line = self._line_of_access()
@@ -301,7 +302,7 @@ class DrgnTarget(ModuleQuestions):
 
     def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
         chain = self.symbols.source(address, is_return_address)
-        if self._frame is not None and address == self._frame.registers["rip"]:
+        if self._frame is not None and address == exception.pc_of(self._frame.registers):
             line = self._line_of_access()
             if line is not None:
                 chain[0] = replace(chain[0], line=line, column=None)
@@ -322,7 +323,7 @@ class DrgnTarget(ModuleQuestions):
 
     def _find_line_of_access(self) -> Optional[int]:
         frame = self._frame
-        if frame is None:
+        if frame is None or "rip" not in frame.registers:
             return None
         rip = frame.registers["rip"]
         innermost = self.symbols.source(rip, False)[0]
@@ -341,7 +342,7 @@ class DrgnTarget(ModuleQuestions):
     def faulting_expression(self) -> Optional[str]:
         """The memory operand of the faulting instruction in the source's words; None: none."""
         frame = self._frame
-        if frame is None:
+        if frame is None or "rip" not in frame.registers:
             return None
         rip = frame.registers["rip"]
         try:
@@ -392,6 +393,8 @@ class DrgnTarget(ModuleQuestions):
     ) -> str:
         from crashext.targets.drgn import operand
 
+        if "rip" not in frame.registers:
+            raise Unknown("operands are read in x86 code only")
         with asking("the operand"):
             if not self.symbols.is_code(frame.registers["rip"]):
                 return operand.called(self.prog, self.trace(frame), frame.registers)

@@ -115,3 +115,30 @@ def test_the_word_below_pt_regs_is_the_handler_s_return_address() -> None:
 
 def test_a_stack_without_an_exception_gives_nothing() -> None:
     assert exception.find_entries(Stack("task", 0, bytes(16384)), [PAGE_FAULT]) == []
+
+
+def arm64_registers() -> dict[str, int]:
+    registers = {name: 0x1000 + number for number, name in enumerate(exception.ARM64_REGS)}
+    registers.update(sp=0xFFFF80000824BB50, pc=0xFFFFADBDB8EFD488)
+    return registers
+
+
+def test_arm64_registers_are_found_by_the_log_s_sp() -> None:
+    registers = arm64_registers()
+    area = Stack("task", 0x8000, bytes(64) + exception.pack(registers) + bytes(64))
+    logged = {"sp": registers["sp"], "x0": registers["x0"], "x29": registers["x29"]}
+    (match,) = exception.find_logged_arm64(area, logged)
+    assert (match.address, match.registers) == (0x8040, registers)
+
+
+def test_arm64_registers_of_another_moment_are_not_taken() -> None:
+    area = Stack("task", 0x8000, exception.pack(arm64_registers()))
+    logged = {"sp": 0xFFFF80000824BB50, "x0": 1, "x1": 2}
+    assert exception.find_logged_arm64(area, logged) == []
+
+
+def test_the_interrupted_instruction_of_both_machines() -> None:
+    assert exception.pc_of({"rip": 1, "rsp": 2}) == 1
+    assert exception.sp_of({"rip": 1, "rsp": 2}) == 2
+    assert exception.pc_of(arm64_registers()) == 0xFFFFADBDB8EFD488
+    assert exception.sp_of(arm64_registers()) == 0xFFFF80000824BB50
