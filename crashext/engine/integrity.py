@@ -165,9 +165,10 @@ def compare_kernel(
     code = Code(from_file, names, in_memory, (slide, -slide) if slide else ())
     found = [*_kernel_sites(table, code, sizes or {}, slide), *probes]
     for section in elf.sections:
-        for prefix, maker in _RUNTIME_MAKERS.items():
+        for prefix, size in _RUNTIME_CONSTANTS.items():
             if section.name.startswith(prefix):
-                found += maker(Table(section.address + slide, elf.contents(section)), code)
+                constants = Table(section.address + slide, elf.contents(section))
+                found += patching.runtime_constant_sites(constants, code, size)
     sites = _Sites([s for s in found if start - 64 < s.address < end], code)
     _compare(_Piece(".text", start, expected), read, sites, _Names([]), result, slide)
     return result
@@ -195,11 +196,9 @@ _MAKERS: dict[str, Callable[[Table, Code], Iterator[Site]]] = {
     ".ibt_endbr_seal": patching.endbr_sites,
     ".call_sites": patching.call_sites,
 }
-#: Sections of vmlinux by the beginning of their names (RUNTIME_CONST in vmlinux.lds.h, 6.11).
-_RUNTIME_MAKERS: dict[str, Callable[[Table, Code], Iterator[Site]]] = {
-    "runtime_ptr_": patching.runtime_constant_sites,
-    "runtime_shift_": patching.runtime_shift_sites,
-}
+#: Beginning of the names of vmlinux's sections (RUNTIME_CONST in vmlinux.lds.h, 6.11) → bytes of
+#: the immediate.
+_RUNTIME_CONSTANTS = {"runtime_ptr_": 8, "runtime_mask_": 4, "runtime_shift_": 1}
 _SIZED_MAKERS: dict[str, Callable[[Table, Code, int], Iterator[Site]]] = {
     "__jump_table": patching.jump_label_sites,
     ".altinstructions": patching.alternative_sites,

@@ -10,6 +10,7 @@ Sources: arch/x86/kernel/{alternative,ftrace,jump_label,static_call,callthunks,p
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -138,6 +139,16 @@ def moved(expected: bytes, found: bytes, *deltas: int) -> bool:
     return True
 
 
+def same_but_filler(expected: bytes, found: bytes, deltas: Sequence[int]) -> bool:
+    """:func:`moved`, where runs of one-byte no-operations may have become other filler."""
+    old, new = bytearray(expected), bytearray(found)
+    for run in re.finditer(rb"\x90+", expected):
+        start, end = run.span()
+        if is_filler(found[start:end]):
+            old[start:end] = new[start:end] = bytes(end - start)
+    return moved(bytes(old), bytes(new), *deltas)
+
+
 def _relative(table: Table, step: int = 4) -> Iterator[int]:
     """Addresses of a table of ``s32`` offsets relative to themselves."""
     for offset in range(0, len(table.data) - 3, step):
@@ -198,6 +209,11 @@ def jump_label_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
 _RETURN_ZERO = (bytes.fromhex("2e2e2e31c0"), bytes.fromhex("66664831c0"))
 
 
+#: Functions whose body takes the place of their static call (seen in 7.3): __WARN_trap, which is
+#: ``ud1 (%edx),%rdi``, and the native spin unlock, ``movb $0,(%rdi)`` behind prefixes.
+_INLINED = (bytes.fromhex("67480fb93a"), bytes.fromhex("3e3ec60700"))
+
+
 def static_call_sites(table: Table, code: Code) -> Iterator[Site]:
     """``.static_call_sites``: ``{s32 addr, key}``; any call or jump to a function, or none."""
     for address in _relative(table, 8):
@@ -212,7 +228,7 @@ def trampoline_site(address: int, code: Code) -> Site:
 
 def _static_call(address: int, length: int, code: Code) -> Site:
     def check(found: bytes) -> Optional[str]:
-        if found in _RETURN_ZERO or nop_length(found, 0) == len(found):
+        if found in (*_RETURN_ZERO, *_INLINED) or nop_length(found, 0) == len(found):
             return "static calls"
         if found[0] == RET and is_filler(found[1:]):
             return "static calls"
@@ -390,9 +406,7 @@ def alternative_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
             replacements: list[tuple[int, bytes]] = replacements,
         ) -> Optional[str]:
             original = code.expected(address, len(found))
-            plain = original.rstrip(b"\x90")
-            head = found[: len(plain)]
-            if moved(plain, head, *code.shifts) and is_filler(found[len(plain) :]):
+            if same_but_filler(original, found, code.shifts):
                 return "alternatives"
             for place, new in replacements:
                 if _is_replacement(found, address, place, new, code):
@@ -420,30 +434,21 @@ def _is_replacement(found: bytes, address: int, place: int, new: bytes, code: Co
     return False
 
 
-def runtime_constant_sites(table: Table, code: Code) -> Iterator[Site]:
+def runtime_constant_sites(table: Table, code: Code, size: int) -> Iterator[Site]:
     """``runtime_ptr_NAME`` (6.11, commit e3c92e81711d "runtime constants: add x86 architecture
-    support"): an 8-byte immediate, the same at all sites of one name."""
-    first: Optional[int] = None
-    for address in _relative(table):
-        first = address if first is None else first
+    support"), ``runtime_mask_NAME``, ``runtime_shift_NAME``: an immediate of 8, 4 or 1 bytes,
+    the same at all sites of one name.
 
-        def check(found: bytes, first: int = first) -> Optional[str]:
-            return "runtime constants" if found == code.memory(first, 8) else None
+    Sites in init code are freed and hold anything; so one other site must agree, not all.
+    """
+    addresses = list(_relative(table))
+    for address in addresses:
 
-        yield Site(address, 8, "runtime constant", check)
+        def check(found: bytes, address: int = address) -> Optional[str]:
+            others = (code.memory(a, size) for a in addresses if a != address)
+            return "runtime constants" if len(addresses) <= 2 or found in others else None
 
-
-def runtime_shift_sites(table: Table, code: Code) -> Iterator[Site]:
-    """``runtime_shift_NAME``: an 8-bit shift count, the same at all sites of one name."""
-    first: Optional[int] = None
-    for address in _relative(table):
-        first = address if first is None else first
-
-        def check(found: bytes, first: int = first) -> Optional[str]:
-            same = found == code.memory(first, 1) and found[0] < 64
-            return "runtime constants" if same else None
-
-        yield Site(address, 1, "runtime constant", check)
+        yield Site(address, size, "runtime constant", check)
 
 
 def call_sites(table: Table, code: Code, padding: int = 32) -> Iterator[Site]:

@@ -70,7 +70,8 @@ def collect(prog: Program, name_of: NameOf) -> Pointers:
             # One by one: what was found before a damaged link stays.
             for pointer in itertools.islice(sweep(prog, name_of), MAX_ENTRIES):
                 result.found.append(pointer)
-        except NO_ANSWER as error:
+        except (*NO_ANSWER, TypeError) as error:
+            # TypeError: a newer kernel has another kind of list there.
             result.unknown[kind] = reason(error)
     return result
 
@@ -274,7 +275,11 @@ def _filesystems(prog: Program, name_of: NameOf) -> Found:
                 yield _pointer("file system", what, kind, kind.member_(name), name_of, f"{name} is")
                 return
 
-    kinds = _linked(prog["file_systems"].read_())
+    head = prog["file_systems"]
+    if head.type_.type_name() == "struct hlist_head":  # 7.x
+        kinds = hlist_for_each_entry("struct file_system_type", head.address_of_(), "list")
+    else:
+        kinds = _linked(head.read_())
     yield from _entries(kinds, "file system", "file systems", tell)
 
 

@@ -26,6 +26,10 @@
 #include <linux/version.h>
 #include <linux/workqueue.h>
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define timer_delete_sync del_timer_sync
+#endif
+
 /* Other than planted_gone's hour: a timer that was left behind hides those of its bucket. */
 #define LONG (3 * 3600 * HZ)
 
@@ -220,7 +224,7 @@ static void __exit planted_exit(void)
 	kthread_stop(planted_thread);
 	cancel_delayed_work_sync(&planted_delayed_work);
 	hrtimer_cancel(&planted_hrtimer);
-	del_timer_sync(&planted_timer);
+	timer_delete_sync(&planted_timer);
 }
 module_exit(planted_exit);
 

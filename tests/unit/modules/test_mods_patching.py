@@ -142,7 +142,9 @@ def test_short_jump_label() -> None:
 STATIC = Table(TABLE, struct.pack("<ii", HERE - TABLE, 0))
 
 
-@pytest.mark.parametrize("digits", ["0f1f440000", "2e2e2e31c0", "c3cccccccc"])
+@pytest.mark.parametrize(
+    "digits", ["0f1f440000", "2e2e2e31c0", "c3cccccccc", "67480fb93a", "3e3ec60700"]
+)
 def test_static_call_without_a_function(digits: str) -> None:
     site = only(list(patching.static_call_sites(STATIC, code(b"\xe8"))))
     assert site.check(bytes.fromhex(digits)) == "static calls"
@@ -297,6 +299,12 @@ def test_alternative_kept_with_other_no_operations() -> None:
     assert site.check(bytes.fromhex("0f050f1f00")) == "alternatives"
 
 
+def test_alternative_kept_with_no_operations_in_its_middle() -> None:
+    site = alternative(bytes.fromhex("9090fa909090fb"), b"\xc3")
+    assert site.check(bytes.fromhex("6690fa0f1f00fb")) == "alternatives"
+    assert site.check(bytes.fromhex("6690fb0f1f00fb")) is None
+
+
 def test_alternative_that_is_neither() -> None:
     site = alternative(bytes.fromhex("90909090"), bytes.fromhex("0faef0"))
     assert site.check(bytes.fromhex("0faee890")) is None
@@ -325,15 +333,18 @@ def test_direct_call_needs_its_flag() -> None:
     assert site.check(jump(0xE8, FAR) + b"\x90") is None
 
 
-def test_runtime_constant_is_the_same_everywhere() -> None:
-    table = Table(TABLE, struct.pack("<ii", HERE - TABLE, HERE + 64 - TABLE - 4))
-    memory = {HERE: b"\x00\xf0\xff\xff\xff\x7f\x00\x00"}
+def test_runtime_constant_agrees_with_another_site() -> None:
+    places = [HERE, HERE + 64, HERE + 128]
+    offsets = [place - TABLE - 4 * index for index, place in enumerate(places)]
+    table = Table(TABLE, struct.pack("<iii", *offsets))
+    value = b"\x00\xf0\xff\xff\xff\x7f\x00\x00"
+    memory = {places[0]: bytes(8), places[1]: value, places[2]: value}  # the first was freed
     known = Code(
         lambda address, size: b"", lambda address: (), lambda address, size: memory[address][:size]
     )
-    _first, second = patching.runtime_constant_sites(table, known)
-    assert second.check(memory[HERE]) == "runtime constants"
-    assert second.check(b"\x01\xf0\xff\xff\xff\x7f\x00\x00") is None
+    _first, second, _third = patching.runtime_constant_sites(table, known, 8)
+    assert second.check(value) == "runtime constants"
+    assert second.check(b"\x01" + value[1:]) is None
 
 
 @pytest.mark.parametrize(
