@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -469,3 +470,15 @@ def test_the_system_call_on_every_kernel_generation(
         .findings()["syscall"]
         .text.startswith("system call write(fd = 1, ")
     )
+
+
+@pytest.mark.skipif(shutil.which("qemu-system-aarch64") is None, reason="no QEMU for arm64")
+def test_arm64_has_registers_path_lines_and_variables(crash: Callable[..., Crash]) -> None:
+    found = crash("null-write", arch="arm64")
+    assert found.frame is not None
+    assert found.target.source(found.registers["pc"])[0].line == found.dump.truth.line
+    frames = functions(found.target.backtrace(found.frame))
+    assert frames[:4] == ["fault_null_write", "fault_trigger", "fault_write", "full_proxy_write"]
+    assert frames[-1] == "el0t_64_sync"
+    pointer = next(v for v in found.target.variables(found.frame) if v.name == "p")
+    assert pointer.value == "NULL"
