@@ -37,7 +37,6 @@ typedef int read_function(int, void *, int, ulong, physaddr_t);
 struct saved {
 	jmp_buf main_loop;
 	FILE *fp;
-	ulong redirect;
 	unsigned long long in_foreach;
 #ifdef HAVE_ERROR_PATH
 	FILE *error_fp;
@@ -58,6 +57,8 @@ struct saved_command {
 	void *cmd_cleanup_arg;
 	struct sigaction sigint;
 	int sigint_cnt;
+	ulong redirect;
+	char pipe_command; /* its first byte */
 	__typeof__(((struct sigaction *)0)->sa_handler) gdb_sigint;
 	read_function *readmem;
 };
@@ -183,13 +184,13 @@ static void mend(void)
 }
 
 /*
- * restore_sanity() has run if pc->redirect, which is never 0 during a command, has become 0. Then
- * crash has closed the pipe, the pager or the file that the command wrote to: the only stream
- * left is standard output.
+ * restore_sanity() has run if pc->redirect, which save_command() has set, has become 0. Then crash
+ * has closed the pipe, the pager or the file that the outer command wrote to: the only stream left
+ * is standard output.
  */
-static int sanity_restored(const struct saved *saved)
+static int sanity_restored(void)
 {
-	if (!saved->redirect || pc->redirect)
+	if (pc->redirect)
 		return FALSE;
 	streams_closed = TRUE;
 	return TRUE;
@@ -199,7 +200,6 @@ static void save(struct saved *saved)
 {
 	memcpy(saved->main_loop, pc->main_loop_env, sizeof(jmp_buf));
 	saved->fp = fp;
-	saved->redirect = pc->redirect;
 	/* With IN_FOREACH ("command < file") error() jumps to another environment. */
 	saved->in_foreach = pc->flags & IN_FOREACH;
 	pc->flags &= ~IN_FOREACH;
@@ -260,6 +260,15 @@ enum outcome guard_quick(crash_call call, void *arg)
 static void save_command(struct saved_command *saved)
 {
 	saved->sigint_cnt = pc->sigint_cnt;
+	/*
+	 * The inner command writes to us. That the reader of the outer one's pipe has gone is not
+	 * its concern (gdb_interface() would give up), and neither is it immune to Ctrl-C
+	 * (interruptible() says that what writes to a pipe is).
+	 */
+	saved->redirect = pc->redirect;
+	saved->pipe_command = pc->pipe_command[0];
+	pc->redirect = FROM_COMMAND_LINE | REDIRECT_NOT_DONE;
+	pc->pipe_command[0] = '\0';
 	saved->readmem = pc->readmem;
 	memcpy(saved->args, args, sizeof(saved->args));
 	saved->argcnt = argcnt;
@@ -293,6 +302,10 @@ static void restore_command(const struct saved_command *saved)
 	pc->cmd_cleanup = saved->cmd_cleanup;
 	pc->cmd_cleanup_arg = saved->cmd_cleanup_arg;
 	pc->sigint_cnt = saved->sigint_cnt;
+	if (!streams_closed) {
+		pc->redirect = saved->redirect;
+		pc->pipe_command[0] = saved->pipe_command;
+	}
 	if (pc->readmem == interruptible_readmem) /* a live session may have switched its source */
 		pc->readmem = saved->readmem;
 }
@@ -343,7 +356,7 @@ static enum outcome call_gdb(crash_call call, void *arg)
 	} else {
 		sigaction(SIGINT, &command.sigint, NULL);
 		/* error(FATAL) jumps without restore_sanity(), restart() with it. */
-		if (sanity_restored(&saved) || interrupted()) {
+		if (sanity_restored() || interrupted()) {
 			outcome = CALL_INTERRUPTED;
 			forget_reads();
 		} else {

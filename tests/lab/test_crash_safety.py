@@ -205,6 +205,20 @@ def test_a_pipe_closed_early_ends_the_program_quietly(programs: Programs) -> Non
     alive(programs)
 
 
+def test_inner_commands_do_not_mind_a_pipe_closed_early(programs: Programs) -> None:
+    target = programs.directory / "inner.txt"
+    source = (
+        "import time\n"
+        "try:\n    for i in range(100000): print('line', i)\n"
+        "except BrokenPipeError: pass\n"
+        "time.sleep(0.5)\n"
+        f"open({str(target)!r}, 'w').write(crash.exec_gdb_command('p sizeof(struct list_head)'))"
+    )
+    assert programs.run(source, "| head -n 1") == "line 0\n"
+    assert target.read_text().split("=")[1].strip() == "16"
+    alive(programs)
+
+
 def test_output_of_inner_commands_goes_where_the_program_sends_it(programs: Programs) -> None:
     target = programs.directory / "out.txt"
     source = "print('first')\nprint(crash.exec_crash_command('eval 7'), end='')\nprint('last')"
