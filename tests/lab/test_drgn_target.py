@@ -482,3 +482,4 @@ def test_arm64_has_registers_path_lines_and_variables(crash: Callable[..., Crash
     assert frames[-1] == "el0t_64_sync"
     pointer = next(v for v in found.target.variables(found.frame) if v.name == "p")
     assert pointer.value == "NULL"
+    assert found.findings()["syscall"].text.startswith("system call write(fd = 1, buf = 0x")

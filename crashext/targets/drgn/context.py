@@ -26,6 +26,10 @@ _HARDIRQ = (
     "ret_from_intr",
     "apic_timer_interrupt",
     "smp_apic_timer_interrupt",
+    "el1h_64_irq",  # arm64 since 5.14; el1_irq before
+    "el1_irq",
+    "el1_interrupt",
+    "gic_handle_irq",
 )
 _NMI = ("asm_exc_nmi", "exc_nmi", "do_nmi", "end_repeat_nmi")
 

@@ -26,6 +26,8 @@ MAX_FRAMES = 64
 _SYSCALL = re.compile(r"^(?:__(?:x64|ia32|arm64|x32|se)_)?(?:compat_)?[sS]y[sS]_(\w+)$")
 #: The C entry of system calls since 4.6; before it the assembler called them itself.
 _SYSTEM_CALL = "do_syscall_64"
+#: arm64's, each with a parameter ``regs`` that the compiler may have dropped.
+_ARM64_SYSTEM_CALL = ("invoke_syscall", "el0_svc_common", "do_el0_svc", "el0_svc")
 
 
 def find(
@@ -40,9 +42,10 @@ def find(
         name = step.function_name
         if name is None:
             continue
-        found = (
-            _system_call(target, outer) if name == _SYSTEM_CALL else _of_frame(target, step, name)
-        )
+        if name == _SYSTEM_CALL or name in _ARM64_SYSTEM_CALL:
+            found = _system_call(target, step, outer)
+        else:
+            found = _of_frame(target, step, name)
         if found is not None and found.topic not in seen:
             seen.add(found.topic)
             yield found
@@ -62,23 +65,47 @@ def _of_frame(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Optional[
     return None
 
 
-def _system_call(target: DrgnTarget, entry: drgn.StackFrame) -> Optional[Finding]:
-    """The system call by its number, with its arguments from the user's registers.
+def _saved_by_x86(prog: Program, entry: drgn.StackFrame) -> Optional[tuple[Object, int, list[int]]]:
+    """The user's registers, the number of the system call (orig_ax) and the argument registers.
 
     The assembler entry calls do_syscall_64() with ``pt_regs`` at its stack pointer. (From the
-    stack's end their place cannot be computed: with FRED there is padding above them.) The number
-    is orig_ax, the arguments are di si dx r10 r8 r9 (AMD64 ABI, A.2.1), as they were when the task
-    entered the kernel. The compiler often leaves no frame of the call's own function.
+    stack's end their place cannot be computed: with FRED there is padding above them.) The
+    arguments are in di si dx r10 r8 r9 (AMD64 ABI, A.2.1).
     """
-    prog = target.prog
     registers = Object(prog, prog.type("struct pt_regs"), address=entry.sp)
     if int(registers.cs.value_()) & 3 != 3:
         return None
-    number = int(registers.orig_ax.value_())
-    name = system_call_name(prog, number)
-    if name is None:
-        return None
     raw = [int(registers.member_(r).value_()) for r in ("di", "si", "dx", "r10", "r8", "r9")]
+    return registers, int(registers.orig_ax.value_()), raw
+
+
+def _saved_by_arm64(step: drgn.StackFrame) -> Optional[tuple[Object, int, list[int]]]:
+    """The same on arm64: x0 … x5, of which x0 is overwritten by the result but kept in orig_x0."""
+    pointer = step["regs"]
+    if pointer.absent_:
+        return None
+    registers = pointer[0]
+    raw = [int(registers.orig_x0.value_())]
+    raw += [int(registers.regs[number].value_()) for number in range(1, 6)]
+    return registers, int(registers.syscallno.value_()), raw
+
+
+def _system_call(
+    target: DrgnTarget, step: drgn.StackFrame, entry: drgn.StackFrame
+) -> Optional[Finding]:
+    """The system call by its number, with its arguments as they were when the task entered.
+
+    The compiler often leaves no frame of the call's own function.
+    """
+    prog = target.prog
+    if step.function_name == _SYSTEM_CALL:
+        saved = _saved_by_x86(prog, entry)
+    else:
+        saved = _saved_by_arm64(step)
+    name = system_call_name(prog, saved[1]) if saved is not None else None
+    if saved is None or name is None:
+        return None
+    registers, _, raw = saved
     types = _parameter_types(prog, name)
     parts = []
     for value, (parameter, type_) in zip(raw, types or []):

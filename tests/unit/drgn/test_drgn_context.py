@@ -17,6 +17,7 @@ from crashext.targets.drgn.context import from_functions
         (["timer_fn", "call_timer_fn", "__do_softirq", "sysvec_apic_timer_interrupt"], "softirq"),
         (["fn", "handle_softirqs", "irq_exit_rcu"], "softirq"),
         (["e1000_intr", "__handle_irq_event_percpu", "common_interrupt"], "hardirq"),
+        (["handler", "gic_handle_irq", "el1_interrupt", "el1h_64_irq_handler"], "hardirq"),
         (["ixgbe_poll", "do_IRQ", "ret_from_intr"], "hardirq"),
         (["perf_event_nmi_handler", "default_do_nmi", "exc_nmi", "asm_exc_nmi"], "nmi"),
         ([], None),
