@@ -99,8 +99,7 @@ static int interruptible_readmem(int fd, void *buffer, int size, ulong address, 
 	return real_readmem(fd, buffer, size, address, physical);
 }
 
-/* What crash keeps of its last reads; the clear_… functions do nothing unless the system is live.
- */
+/* What crash keeps of its last reads. Its own functions for that act on live systems only. */
 static void forget_reads(void)
 {
 	unsigned long long live = pc->flags & LIVE_SYSTEM;
