@@ -23,7 +23,6 @@ from crashext.targets.modules.layout import DrgnMemory
 from tests.lab.planted_dump import planted
 from tests.unit.modules.recorded import DATA, RELEASES, Recorder
 
-#: Members of other kernels' structures are asked for as well, so that "not there" is recorded.
 _STRIP = ["strip", "--strip-debug", "-o"]
 
 
