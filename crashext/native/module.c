@@ -1234,10 +1234,12 @@ struct line {
 static void do_readline(void *arg)
 {
 	struct line *line = arg;
+	int sigint_cnt = pc->sigint_cnt;
 
 	/* Ctrl-C at a prompt takes effect at once: readline is ready for the jump. */
 	pc->sigint_cnt = 0;
 	line->text = readline(line->prompt);
+	pc->sigint_cnt = sigint_cnt;
 }
 
 static PyObject *py_readline(PyObject *self, PyObject *args_)

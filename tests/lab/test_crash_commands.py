@@ -43,6 +43,15 @@ def session(
         yield made
 
 
+@pytest.fixture(autouse=True)
+def alive(request: pytest.FixtureRequest) -> None:
+    """A test whose session an earlier one has killed says so at once."""
+    if "session" in request.fixturenames:
+        made: CrashSession = request.getfixturevalue("session")
+        if made.exit_status is not None:
+            pytest.fail("an earlier test has ended the session")
+
+
 # Help
 
 
@@ -95,13 +104,18 @@ def test_a_missing_program_says_where_it_was_looked_for(session: CrashSession) -
 def test_the_prompt_of_python(session: CrashSession) -> None:
     session.send("epython\n")
     session.wait_for(">>> ")
-    session.send("crash.addr2sym(crash.sym2addr('init_task'))\n")
-    assert "'init_task'" in session.wait_for(">>> ")
+    session.send("crash.addr2sym(crash.sym2addr('init_' + 'task'))\n")
+    assert session.wait_for(">>> ").endswith("\n'init_task'\n")
     session.send("while True: pass\n")
     session.wait_for("... ")
     session.send("\n")
     session.interrupt()
     assert "KeyboardInterrupt" in session.wait_for(">>> ")
+    session.send("unfinished")
+    session.interrupt()  # at the prompt
+    assert "KeyboardInterrupt" in session.wait_for(">>> ")
+    session.send("6 * 7\n")
+    assert session.wait_for(">>> ").endswith("\n42\n")
     session.send("\x04")
     session.wait_for_prompt()
 
