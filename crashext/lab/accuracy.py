@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import datetime
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -117,6 +118,16 @@ def _fits(question: Question, column: str, word: str) -> bool:
     return value == word or (column == "door" and value.split(":")[0] == word)
 
 
+def needed(note: str) -> list[str]:
+    """The configuration symbols that a fault's note says it needs.
+
+    >>> needed("needs CONFIG_DEBUG_LIST and CONFIG_BUG_ON_DATA_CORRUPTION")
+    ['CONFIG_DEBUG_LIST', 'CONFIG_BUG_ON_DATA_CORRUPTION']
+    """
+    match = re.match(r"needs (CONFIG_\w+(?: and CONFIG_\w+)*)", note)
+    return match[1].split(" and ") if match else []
+
+
 def symbols_of(module: Path) -> list[str]:
     """The names in a module's symbol table (by ``nm``)."""
     result = subprocess.run(["nm", str(module)], capture_output=True, text=True, check=False)
@@ -138,6 +149,11 @@ class Run:
         if wanted not in self.kernels:
             self.kernels[wanted] = Kernels(self._cache).get(wanted)
         return self.kernels[wanted]
+
+    def shows(self, question: Question) -> bool:
+        """Whether the kernel is configured for a fault (``needs CONFIG_…`` in the menu)."""
+        note = menu_of(self._module)[question.fault].note
+        return all(self.kernel(question.kernel).configured(symbol) for symbol in needed(note))
 
     def dump(self, question: Question) -> Dump:
         return self._store.get(
@@ -197,6 +213,8 @@ def answers(run: Run, questions: Sequence[Question], workers: int) -> Iterator[A
         groups.setdefault(place, []).append(question)
     for kernel in dict.fromkeys(question.kernel for question in questions):
         run.kernel(kernel)  # fetched one after the other, before the workers start
+    questions = [question for question in questions if run.shows(question)]
+    groups = {place: asked for place, asked in groups.items() if run.shows(asked[0])}
     done = 0
     pool = concurrent.futures.ThreadPoolExecutor(workers)
     try:

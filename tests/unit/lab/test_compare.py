@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crashext.errors import CrashextError
-from crashext.lab.accuracy import FORMAT_SAMPLE, NOT_SHOWN, Question, matrix, selected
+from crashext.lab.accuracy import FORMAT_SAMPLE, NOT_SHOWN, Question, matrix, needed, selected
 from crashext.lab.compare import UNKNOWABLE, Cell, Measured, compare, measured, plain
 from crashext.lab.doors import explanation
 from crashext.lab.report import Answer, Table, markdown, score
@@ -196,6 +196,19 @@ def test_crash_stands_for_every_crash() -> None:
 def test_unknown_word_is_refused() -> None:
     with pytest.raises(CrashextError, match="is called windows"):
         selected(matrix(FAULTS), "windows")
+
+
+@pytest.mark.parametrize(
+    ("note", "symbols"),
+    [
+        ("needs CONFIG_PREEMPT_COUNT", ["CONFIG_PREEMPT_COUNT"]),
+        ("needs CONFIG_A and CONFIG_B; and more", ["CONFIG_A", "CONFIG_B"]),
+        ("with CONFIG_DEBUG_SPINLOCK the kernel names it", []),
+        ("", []),
+    ],
+)
+def test_what_a_fault_needs_of_the_kernel(note: str, symbols: list[str]) -> None:
+    assert needed(note) == symbols
 
 
 def test_key_of_a_question() -> None:
