@@ -8,6 +8,8 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 VENV   := .venv
 PY     := $(VENV)/bin/python
 OUT    ?= demo-out
+# The help pages of the commands are built in.
+EXTENSION := $(wildcard crashext/native/* crashext/commands/*.py crashext/doors/*.py) crashext/build.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint unit lab accuracy bench fuzz format clean
@@ -21,7 +23,7 @@ $(VENV)/.ready: pyproject.toml scripts/setup.sh
 	@scripts/setup.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-crashext.so: $(VENV)/.ready $(wildcard crashext/native/*) crashext/build.py ## the crash extension
+crashext.so: $(VENV)/.ready $(EXTENSION) ## the crash extension
 	@$(PY) -m crashext.build -o $@
 
 demo: crashext.so ## a real crash, made and explained four ways (OUT=DIR keeps the files there)
