@@ -182,6 +182,11 @@ def findings(case: Case) -> None:
     explanation.findings += (
         case.ask_crash("findings", lambda: target.findings(case.report, case.frame)) or []
     )
+    for finding in explanation.findings:
+        # The pointer that a helper choked on, in the words of the function that passed it.
+        if finding.topic == "argument" and explanation.access is not None:
+            said = explanation.access.expression
+            explanation.access.expression = f"{said}; {finding.text}" if said else finding.text
 
 
 def other_reports(case: Case) -> None:

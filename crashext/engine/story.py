@@ -71,7 +71,7 @@ def headline(case: Case) -> str:
     kind = explanation.kind or "unknown"
     subject = _task(explanation)
     if kind == "hung-task" and subject:
-        return f"{subject[:-2]} was blocked{_seconds(case)}, in {_where(explanation)}."
+        return f"{subject[:-2]} was blocked{_seconds(case)}, in {_where(explanation).rstrip(',')}."
     access = explanation.access
     if kind in MEMORY_KINDS and access is not None and access.type is not None:
         event = _access_sentence(explanation)
@@ -82,7 +82,7 @@ def headline(case: Case) -> str:
             seconds=_seconds(case),
         )
     unloading = _unloading(explanation)
-    return f"{subject}{unloading}{event.rstrip('.')}."
+    return f"{subject}{unloading}{event.rstrip('.,')}."
 
 
 def _access_sentence(explanation: Explanation) -> str:
@@ -97,7 +97,7 @@ def _access_sentence(explanation: Explanation) -> str:
             if any(module.name == name for module in explanation.modules or []):
                 return f"the kernel called {target}, where the init code of {name} was until freed"
             return f"the kernel called {target}, where {name} was before it was unloaded"
-        return f"{where} jumped to {target}{_meaning(explanation)}"
+        return f"{where.partition(', through ')[0]} jumped to {target}{_meaning(explanation)}"
     size = f"{access.size} byte{'s' if access.size != 1 else ''} " if access.size else ""
     verb = _VERBS.get(access.type or "", "touched")
     preposition = _PREPOSITIONS.get(access.type or "", "at")
@@ -146,7 +146,7 @@ def _where(explanation: Explanation) -> str:
         return "unknown code"
     text = f"{name} [{module}]" if module else name
     if rip is not None and rip.symbol and normalise(rip.symbol) != name:
-        text += f", through {normalise(rip.symbol)}"
+        text += f", through {normalise(rip.symbol)},"
     return text
 
 

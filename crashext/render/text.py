@@ -170,7 +170,8 @@ def _blame(explanation: Explanation) -> list[str]:
 def _findings(explanation: Explanation, verbose: bool) -> list[str]:
     rows: list[str] = []
     for finding in explanation.findings:
-        rows += _finding(finding, verbose)
+        if finding.topic != "argument":  # said with the access
+            rows += _finding(finding, verbose)
     return rows
 
 

@@ -205,13 +205,18 @@ def called(prog: Program, trace: drgn.StackTrace, registers: Mapping[str, int]) 
     code = origin.before(prog, inside + 1, inside)
     if not code:
         raise Unknown("the code of the call is not in the dump")
-    if code[-1].target == registers["rip"]:
-        # A direct call: the compiler knew the address.
-        try:
-            return str(prog.symbol(registers["rip"]).name)
-        except LookupError:
-            return f"{registers['rip']:#x}"
     pointers = list(_pointers(trace))
+    if code[-1].target == registers["rip"]:
+        # A direct call: the compiler knew the address. What the source calls may still be the one
+        # member in scope that holds it.
+        try:
+            name = str(prog.symbol(registers["rip"]).name)
+        except LookupError:
+            name = f"{registers['rip']:#x}"
+        holders = _unique(
+            pointer.expression for pointer in members_holding(pointers, prog, registers["rip"])
+        )
+        return f"{holders[0]}, which is {name}" if len(holders) == 1 else name
     found = origin.called_through(flow_of(prog, pointers, registers, code))
     if found is None:
         raise Unknown("the debug info does not tell which function pointer was called")
