@@ -211,15 +211,25 @@ def _where(frame: StackFrame) -> str:
     return f"{normalise(frame.function or '?')}" + (f" [{frame.module}]" if frame.module else "")
 
 
+#: Where the processor enters the kernel for a page fault (5.8 and later, and before).
+_FAULT_ENTRY = re.compile(r"(?:asm_)?exc_page_fault$|(?:async_)?page_fault$")
+
+
 def _caller_of_data(
     frames: Sequence[StackFrame], trusted: _Frames, rip: Rip, kind: Optional[str]
 ) -> Choice:
     """RIP is no code: the caller is the return address that the call pushed last."""
     if trusted:
         return _outwards(trusted, Rip(address=rip.address), kind)
+    # Older kernels print the handler's own frames first; what the call pushed lies beyond them.
+    entry = max(
+        (i for i, f in enumerate(frames) if _FAULT_ENTRY.match(f.function or "")), default=-1
+    )
     for index, frame in enumerate(frames):
         if frame.function is None or (index == 0 and frame.function == rip.symbol):
             continue
+        if index <= entry or (frame.size is not None and (frame.offset or 0) >= frame.size):
+            continue  # a return address lies inside of its function
         if functions.category(frame.function) is None:
             return (
                 index,
