@@ -263,8 +263,30 @@ def stack(case: Case) -> None:
             StackFrame(rip.symbol, rip.offset, rip.size, rip.module, address=rip.address)
         )
     explanation.stack += [_from_log(frame) for frame in report.frames]
+    if case.target.name != "log":
+        _add_lines(case, explanation.stack)
     if case.target.name != "log" and "stack" in case.reasons:
         explanation.unknown["stack"] = f"from the log only: {case.reasons['stack']}"
+
+
+#: Frames of a log's stack whose source lines are looked up.
+_LINED = 16
+
+
+def _add_lines(case: Case, frames: list[StackFrame]) -> None:
+    """Gives the log's frames source lines where the target knows symbol and line.
+
+    A name that several functions have is left without one.
+    """
+    for frame in [f for f in frames if f.reliable and f.function and f.offset is not None][:_LINED]:
+        name, offset = frame.function or "", frame.offset or 0
+        try:
+            address = frame.address or case.target.address(name) + offset
+            chain = case.target.source(address, is_return_address=True)
+        except Unknown:
+            continue
+        if chain:  # the last is the function itself, those before are inlined into it
+            frame.file, frame.line = chain[-1].file, chain[-1].line
 
 
 def _from_log(frame: LogFrame) -> StackFrame:
