@@ -10,7 +10,7 @@ from crashext.engine.model import Finding
 from crashext.engine.report import Report
 from crashext.errors import Unknown
 from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import argument, entry, locks, places, processors
+from crashext.targets.drgn import argument, entry, locks, places, preemption, processors
 from crashext.targets.drgn.asking import NO_ANSWER
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 Look = Callable[["DrgnTarget", Optional[Report], Optional[ExceptionFrame]], Iterable[Finding]]
 
-_LOOKS: tuple[Look, ...] = (entry.find, argument.find, places.find, locks.find, processors.find)
+_LOOKS: tuple[Look, ...] = (
+    entry.find,
+    argument.find,
+    places.find,
+    locks.find,
+    preemption.find,
+    processors.find,
+)
 
 
 def of_crash(

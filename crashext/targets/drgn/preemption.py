@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether the crashed CPU could sleep: preempt count and interrupt flag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Optional
+
+from drgn import Program
+from drgn.helpers.linux.percpu import per_cpu
+
+from crashext.engine.model import Check, Finding
+from crashext.engine.report import Report
+from crashext.targets.base import ExceptionFrame
+from crashext.targets.drgn import cpus
+
+if TYPE_CHECKING:
+    from crashext.targets.drgn.target import DrgnTarget
+
+#: X86_EFLAGS_IF: interrupts are let through.
+INTERRUPT_FLAG = 1 << 9
+
+#: Fields of the count (include/linux/preempt.h): name, shift, width.
+_FIELDS = (
+    ("preempt", 0, 8),
+    ("softirq", 8, 8),
+    ("hardirq", 16, 4),
+    ("NMI", 20, 4),
+)
+
+
+def decode(count: int) -> dict[str, int]:
+    """The nesting depths in a preempt count; PREEMPT_NEED_RESCHED (bit 31) is no depth.
+
+    In ``softirq`` an odd number means that a softirq runs; each local_bh_disable() adds 2
+    (SOFTIRQ_DISABLE_OFFSET).
+    """
+    return {name: count >> shift & (1 << width) - 1 for name, shift, width in _FIELDS}
+
+
+def describe(count: int, eflags: Optional[int]) -> str:
+    """The count and the flag in one sentence.
+
+    Most dumps are made inside panic(), which disables preemption itself: the lab's 6.1 shows 1 for
+    it, 6.12 shows 2; a capture kernel that is entered before panic() none. A kernel without
+    CONFIG_PREEMPT_COUNT has 0 always.
+    """
+    depth = decode(count)
+    words = [f"preempt depth {depth['preempt']}"]
+    if depth["preempt"]:
+        words[0] += " (panic() itself adds 1 or 2)"
+    if depth["softirq"]:
+        running = "in a softirq" if depth["softirq"] & 1 else "softirqs disabled"
+        words.append(running)
+    if depth["hardirq"]:
+        words.append("in a hard interrupt")
+    if depth["NMI"]:
+        words.append("in an NMI")
+    if eflags is not None:
+        words.append(f"interrupts were {'on' if eflags & INTERRUPT_FLAG else 'off'} at the fault")
+    return ", ".join(words)
+
+
+def preempt_count(prog: Program, cpu: int) -> int:
+    """The count of a CPU. Raises KeyError or FaultError.
+
+    It was in ``pcpu_hot`` from 6.2 to 6.14 (64701838bf06 "x86/percpu: Move preempt_count next to
+    current_task") and is a variable of its own before and after.
+    """
+    try:
+        hot = per_cpu(prog["pcpu_hot"], cpu)
+        return int(hot.preempt_count.value_()) & 0xFFFFFFFF
+    except (KeyError, AttributeError):
+        return int(per_cpu(prog["__preempt_count"], cpu).value_()) & 0xFFFFFFFF
+
+
+def find(
+    target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
+) -> Iterator[Finding]:
+    """One finding for the CPU that panicked. Which locks are held only lockdep kernels record."""
+    prog = target.prog
+    cpu = cpus.panic_cpu(prog)
+    if cpu is None:
+        return
+    count = preempt_count(prog, cpu)
+    eflags = frame.registers.get("eflags") if frame is not None else None
+    name = "__preempt_count" if "__preempt_count" in prog else "pcpu_hot"
+    yield Finding(
+        "preemption",
+        describe(count, eflags),
+        check=Check(drgn=f"per_cpu(prog['{name}'], {cpu})"),
+    )
