@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -17,15 +19,29 @@ from crashext.lab.kernels import Kernel
 PROMPT = b"/ # "
 
 
-def read_to(stream: IO[bytes], mark: bytes) -> bytes:
-    """What a program prints up to ``mark``, or to its end."""
+def read_to(stream: IO[bytes], mark: bytes, patience: float = 120.0) -> bytes:
+    """What a program prints up to ``mark``, to its end, or until it is silent for ``patience`` s."""
     seen = b""
-    while mark not in seen:
-        byte = stream.read(1)
-        if not byte:
+    while mark not in seen and select.select([stream], [], [], patience)[0]:
+        data = os.read(stream.fileno(), 4096)
+        if not data:
             break
-        seen += byte
+        seen += data
     return seen
+
+
+def ask(process: subprocess.Popen[bytes], command: bytes) -> bytes:
+    """The shell's answer. It is asked again when it is silent: a shell that sets up its terminal
+    drops what was typed until then."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for _ in range(5):
+        process.stdin.write(command + b"\n")
+        process.stdin.flush()
+        answer = read_to(process.stdout, PROMPT, patience=15)
+        if PROMPT in answer:
+            return answer
+    raise AssertionError(f"no answer to {command!r}, but {answer!r}")
 
 
 def test_shell_has_the_module_loaded(template_module: Path, kernel: Callable[..., Kernel]) -> None:
@@ -35,12 +51,10 @@ def test_shell_has_the_module_loaded(template_module: Path, kernel: Callable[...
         assert process.stdin is not None
         assert process.stdout is not None
         assert PROMPT in read_to(process.stdout, PROMPT)
-        process.stdin.write(b"cat /sys/kernel/debug/hello/fault; lsmod\n")
-        process.stdin.flush()
-        answer = read_to(process.stdout, PROMPT).decode(errors="replace")
+        answer = ask(process, b"cat /sys/kernel/debug/hello/fault; lsmod").decode(errors="replace")
         process.stdin.write(b"poweroff -f\n")
         process.stdin.flush()
-        process.stdout.read()
+        read_to(process.stdout, b"no such mark")
     assert process.returncode == 0
     assert "null-write\twrites through a NULL pointer" in answer
     assert [line.split()[0] for line in answer.splitlines() if line.startswith("hello ")] == [
