@@ -20,7 +20,7 @@ PROMPT = b"/ # "
 
 
 def read_to(stream: IO[bytes], mark: bytes, patience: float = 120.0) -> bytes:
-    """What a program prints up to ``mark``, to its end, or until ``patience`` seconds of silence."""
+    """What a program prints up to ``mark``, to its end, or to ``patience`` seconds of silence."""
     seen = b""
     while mark not in seen and select.select([stream], [], [], patience)[0]:
         data = os.read(stream.fileno(), 4096)
