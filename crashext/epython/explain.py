@@ -4,7 +4,8 @@
 import os
 import sys
 
-sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+# Not __file__: with PyKdump that is still the name of a program that ran before.
+sys.path.append(os.path.abspath(os.path.join(os.path.dirname(sys.argv[0]), "..", "..")))
 
 from crashext.doors.upstream import main
 

@@ -254,10 +254,10 @@ def test_the_suite_as_programs_of_pykdump(
     program.write_text(
         "import json, io, sys\n"
         "sys.modules.update(dict.fromkeys(('_crashext', 'drgn', '_drgn')))\n"
-        f"__file__ = {str(path)!r}\n"
-        "sys.argv[1:] = ['--json']\n"
+        "__file__ = 'PyKdumpInit'  # as PyKdump leaves it from its own program at loading\n"
+        f"sys.argv[:] = [{str(path)!r}, '--json']\n"
         "sys.stdout, terminal = io.StringIO(), sys.stdout\n"
-        "exec(open(__file__).read())\n"
+        "exec(open(sys.argv[0]).read())\n"
         "answer = json.loads(sys.stdout.getvalue())\n"
         "sys.stdout = terminal\n"
         "print(answer['kind'], answer['rip']['symbol'], answer['culprit']['module'])\n"
