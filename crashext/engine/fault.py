@@ -374,6 +374,9 @@ def kind(case: Case) -> None:
     if trap == "#DE":
         explanation.kind = "divide-error"
         return
+    if trap == "#BP" and _is_freed_code(case):
+        explanation.kind = "bad-pointer"
+        return
     if trap == "#UD":
         explanation.kind = (
             "bug" if case.analysis and case.analysis.kind == "bug" else ("invalid-opcode")
@@ -414,6 +417,29 @@ def kind(case: Case) -> None:
         explanation.error_code.trap = trap
     fault.meaning = found.why if base is not None else fault.meaning
     case.claim(f"kind {found.kind}: {found.why}", "the fault address and the pointer behind it")
+
+
+def _is_freed_code(case: Case) -> bool:
+    """Whether an int3 was met in module space where no module is: a call into one that is gone.
+
+    Freed module text stays mapped, filled with int3, since modules share large read-only pages
+    (5185e7f9f3bd "x86/module: enable ROX caches for module text on 64 bit"); before, the call met
+    no page. Fills ``access`` as for that.
+    """
+    rip = case.explanation.rip
+    if rip is None or rip.address is None or rip.symbol is not None:
+        return False
+    if not values.region_of(rip.address, case.layout).name.startswith("modules"):
+        return False
+    start = rip.address - 1  # RIP of a #BP is behind the int3
+    case.explanation.access = Access(
+        "execute",
+        address=start,
+        expression=f"a call or jump to 0x{start:x}, module memory that was freed and is filled "
+        "with int3",
+    )
+    case.claim("a call into freed module memory", "instruction and address", f"int3 at 0x{start:x}")
+    return True
 
 
 def name_operand(case: Case) -> None:

@@ -9,6 +9,7 @@ from typing import Callable
 
 import pytest
 
+from crashext import build
 from crashext.lab import doors
 from crashext.lab.cache import Cache
 from crashext.lab.store import Dump
@@ -96,4 +97,7 @@ def test_explain(session: CrashSession) -> None:
 
 
 def test_an_extension_for_another_crash_is_refused(session: CrashSession, extension: Path) -> None:
+    system = build.find_crash(None, None, None).version
+    if f"crash  {system}  (" in session.run("crashext"):
+        pytest.skip(f"the system's crash is of this very version, {system}")
     assert session.run(f"extend {extension}").startswith("crashext.so: built for crash ")

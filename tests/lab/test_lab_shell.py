@@ -16,7 +16,7 @@ import pytest
 from crashext.lab.cli import main
 from crashext.lab.kernels import Kernel
 
-PROMPT = b"/ # "
+PROMPT = b" # "  # "/ # ", or "~ # " of newer busyboxes
 
 
 def read_to(stream: IO[bytes], mark: bytes, patience: float = 120.0) -> bytes:
