@@ -262,11 +262,13 @@ def test_the_suite_as_programs_of_pykdump(
         "sys.stdout = terminal\n"
         "print(answer['kind'], answer['rip']['symbol'], answer['culprit']['module'])\n"
         "print(answer['unknown']['rip.file'])\n"
+        "print(answer['unknown']['variables'])\n"
     )
     with open_session(extension, seed_crash, tmp_path) as session:
         printed = session.run(f"epython {program}").splitlines()
     assert printed[0] == "null-deref hello_exit hello"
     assert printed[1].startswith("gdb knows no source line for 0x")
+    assert printed[2].endswith("(extend crashext.so instead of mpykdump.so)")
 
 
 # Lines of modules

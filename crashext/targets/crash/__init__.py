@@ -31,6 +31,9 @@ def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
     from crashext.targets.crash.target import CrashTarget
 
     try:
+        # First: with PyKdump no drgn helps, and its Python may lack what drgn's modules import.
+        import _crashext  # noqa: F401
+
         from crashext.targets.crash.deep import DeepCrashTarget
         from crashext.targets.drgn.target import DrgnTarget
         from crashext.targets.drgn_over_crash import program
