@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import BinaryIO, Union
+from typing import BinaryIO, Optional, Union
 
 from crashext.engine.log import headers, prefilter
 from crashext.engine.log.assemble import HEAD_LINES, NOTE_REACH, Assembler
@@ -94,10 +94,11 @@ class _Window:
             if index == len(marks):
                 break
             start = data.rfind(b"\n", position, marks[index]) + 1 or position
-            if not _is_header(data, start):
+            before = _lines_before(data, start)
+            if before is None:
                 index += 1
                 continue
-            begin = _rewind(data, start, position, LOOKBACK)
+            begin = _rewind(data, start, position, before)
             self._skip(data, position, begin)
             position = begin
             while position <= start:
@@ -121,19 +122,20 @@ class _Window:
         return after
 
 
-def _is_header(data: bytes, start: int) -> bool:
-    """Whether the line at ``start`` begins a report: most needles in running text do not."""
+def _lines_before(data: bytes, start: int) -> Optional[int]:
+    """How many lines before the one at ``start`` may belong to what it begins.
+
+    None: it begins nothing, as most needles in running text do. A boot's first line stands alone.
+    """
     after = data.index(b"\n", start)
     raw = data[start : min(after, start + MAX_LINE_BYTES)]
     line = strip(raw.decode("utf-8", "replace"), 0)
     if line.program not in ("", "kernel"):
-        return False
+        return None
     text = line.text.strip()
-    return (
-        headers.recognise(text) is not None
-        or headers.PANIC.match(text) is not None
-        or text.startswith("Linux version ")
-    )
+    if headers.recognise(text) is not None or headers.PANIC.match(text) is not None:
+        return LOOKBACK
+    return 0 if text.startswith("Linux version ") else None
 
 
 def _rewind(data: bytes, start: int, floor: int, count: int) -> int:
