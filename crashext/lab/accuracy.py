@@ -49,6 +49,11 @@ NOT_SHOWN = {
 }
 
 
+def _public(error: Exception) -> str:
+    """An error for the documents: without where this machine keeps its files."""
+    return str(error).replace(str(Path.home()), "~")
+
+
 @dataclass(frozen=True)
 class Question:
     """One cell of the matrix."""
@@ -165,7 +170,7 @@ class Run:
         try:
             dump = self.dump(question)
         except CrashextError as error:
-            return Answer(question.key, {}, error=f"no dump: {error}")
+            return Answer(question.key, {}, error=f"no dump: {_public(error)}")
         kept = self._cache.path("answers", f"{dump.out.name}-{question.door}.json")
         made_of = {"engine": self._engine, "truth": asdict(dump.truth)}
         known = _known(kept, made_of)
@@ -174,7 +179,7 @@ class Run:
         try:
             found = self._ask(question, dump)
         except CrashextError as error:
-            return Answer(question.key, {}, error=str(error))
+            return Answer(question.key, {}, error=_public(error))
         door = question.door.split(":")[0]
         log = dump.dmesg.read_text(errors="replace")
         cells = compare(found, dump.truth, log, door, symbols_of(dump.module))
