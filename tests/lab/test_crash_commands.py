@@ -250,7 +250,7 @@ def test_the_suite_as_programs_of_pykdump(
     extension: Path, seed_crash: Dump, tmp_path: Path
 ) -> None:
     program = tmp_path / "upstream.py"
-    path = Path(crashext.__file__).parent / "epython" / "explain.py"
+    path = Path(crashext.__file__).parent / "pykdump" / "programs" / "explain.py"
     program.write_text(
         "import json, io, sys\n"
         "sys.modules.update(dict.fromkeys(('_crashext', 'drgn', '_drgn')))\n"

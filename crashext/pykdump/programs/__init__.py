@@ -15,8 +15,11 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
+import crash
+
 from crashext.commands import load
 from crashext.commands.base import Context, HelpRequested
+from crashext.engine.escape import printable
 from crashext.errors import CrashextError
 from crashext.targets.crash import open_target
 
@@ -36,6 +39,7 @@ def run(name: str, words: Optional[Sequence[str]] = None) -> int:
     except HelpRequested as page:
         print(page, end="")
         return 0
-    except CrashextError as error:
-        print(error if str(error).startswith(f"{name}:") else f"{name}: {error}")
+    except (CrashextError, crash.error) as error:
+        text = printable(str(error))
+        print(text if text.startswith(f"{name}:") else f"{name}: {text}")
         return 1

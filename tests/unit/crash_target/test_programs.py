@@ -13,9 +13,7 @@ import crashext
 
 PACKAGE = Path(crashext.__file__).parent
 PROGRAMS = [
-    directory / f"{name}.py"
-    for directory in (PACKAGE / "epython", PACKAGE / "pykdump" / "programs")
-    for name in ("explain", "oops", "rip", "mods")
+    PACKAGE / "pykdump" / "programs" / f"{name}.py" for name in ("explain", "oops", "rip", "mods")
 ]
 
 #: What PyKdump's C module does, in a Python that knows no crashext: the name of its own program
