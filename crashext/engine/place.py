@@ -26,7 +26,7 @@ def locate(case: Case) -> None:
     logged = report.rip if report is not None and report.mode != "user" else None
     address = case.registers.get("rip", case.registers.get("pc"))
     if address is None and logged is not None:
-        address = logged.address
+        address = logged.address or _address_of(case, logged)
     if address is None and logged is None:
         explanation.unknown["rip"] = case.reasons.get(
             "registers", "the report names no instruction"
@@ -69,6 +69,15 @@ def locate(case: Case) -> None:
         _source(case, rip, address)
     elif address is not None:
         explanation.unknown.setdefault("rip.symbol", f"0x{address:x} lies in no known function")
+
+
+def _address_of(case: Case, logged: LogSymbol) -> Optional[int]:
+    """Where the log's symbol is in a kernel that survived the report and still has it."""
+    name, offset = logged.name, logged.offset
+    if name is None or offset is None:
+        return None
+    start = case.ask("rip.address", lambda: case.target.address(name))
+    return start + offset if start is not None else None
 
 
 def locate_at(case: Case, address: int) -> None:
@@ -241,7 +250,12 @@ def _name_target(case: Case, rip: Rip, text: str) -> str:
 def stack(case: Case) -> None:
     """Fills ``stack``: unwound from memory, else as the log prints it."""
     explanation, report = case.explanation, case.report
-    frames = case.ask_crash("stack", lambda: case.target.backtrace(case.frame))
+    # Without the exception's registers in memory its stack is gone too (the kernel went on after an
+    # oops, and runs, or crashed later of something else): only the log still has it.
+    gone = case.frame is None and report is not None and None not in (report.trap, report.rip)
+    frames = None
+    if not gone:
+        frames = case.ask_crash("stack", lambda: case.target.backtrace(case.frame))
     if frames and any(frame.function and frame.reliable for frame in frames):
         explanation.stack = list(frames)
         return

@@ -6,11 +6,12 @@ from __future__ import annotations
 from typing import NoReturn, Optional
 
 from crashext.engine.case import FAILURE, Case
-from crashext.engine.model import Explanation, Kernel
+from crashext.engine.model import Explanation, Kernel, SourceLocation, StackFrame
 from crashext.engine.report import LogSummary, Report
 from crashext.engine.verdict import explain, read_log
 from crashext.errors import Unknown
 from crashext.render import text
+from crashext.targets.base import ExceptionFrame, Symbol
 from crashext.targets.log import LogTarget
 
 OOPS = """\
@@ -57,3 +58,33 @@ def test_the_rest_of_the_answer_is_given() -> None:
     explanation = explain(target, read_log(target))
     assert explanation.kind == "null-deref"
     assert f"kernel: {FAILURE}: RuntimeError: broken" in " ".join(text.render(explanation).split())
+
+
+class LiveTarget(LogTarget):
+    """A kernel that survived the oops: symbols and lines, but no registers of the fault."""
+
+    name = "drgn"
+
+    def address(self, name: str) -> int:
+        if name != "f":
+            raise Unknown(f"no symbol named {name}")
+        return 0xFFFFFFFFC0001000
+
+    def symbol(self, address: int) -> Symbol:
+        return Symbol("f", 0xFFFFFFFFC0001000, address - 0xFFFFFFFFC0001000, 0x10, "m")
+
+    def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
+        return [SourceLocation("f", "m.c", 7, 2)]
+
+    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+        return [StackFrame("of_something_else")]
+
+
+def test_a_survived_oops_has_the_place_of_the_log_and_lines_of_the_kernel() -> None:
+    target = LiveTarget(OOPS)
+    explanation = explain(target, read_log(target))
+    assert explanation.rip is not None
+    assert (explanation.rip.address, explanation.rip.line) == (0xFFFFFFFFC0001001, 7)
+    assert [frame.function for frame in explanation.stack or []] == ["f"]
+    assert explanation.culprit is not None
+    assert (explanation.culprit.function, explanation.culprit.line) == ("f", 7)
