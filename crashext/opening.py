@@ -110,6 +110,7 @@ def open_dump(
         _refuse(path, kind_of(head))
         prog = _open_core(path, head)
     finder = DebugFileFinder.of(prog)
+    _enable_debuginfod(prog)
     finder.symbols += symbols
     finder.module_dirs += module_dirs
     try:
@@ -126,6 +127,14 @@ def open_dump(
         notes = prog.cache.get("crashext.notes")
         raise CrashextError(f"{notes[0]}; {error}" if notes else str(error)) from None
     return prog
+
+
+def _enable_debuginfod(prog: drgn.Program) -> None:
+    """Asks debuginfod last when the person configured it; for kernels drgn itself does not."""
+    enabled = prog.enabled_debug_info_finders()
+    known = "debuginfod" in prog.registered_debug_info_finders()
+    if os.environ.get("DEBUGINFOD_URLS") and known and "debuginfod" not in enabled:
+        prog.set_enabled_debug_info_finders([*enabled, "debuginfod"])
 
 
 def _refuse(path: str, kind: str) -> None:
