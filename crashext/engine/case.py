@@ -85,10 +85,6 @@ class Case:
             return None
         return self.ask(key, question)
 
-    @property
-    def in_kernel(self) -> bool:
-        return not (self.report is not None and self.report.mode == "user")
-
 
 def log_source(line: int) -> str:
     """How evidence names a log line (1-based)."""

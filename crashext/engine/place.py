@@ -9,7 +9,7 @@ from typing import Optional
 from crashext.engine import blame, functions
 from crashext.engine.case import Case, log_source
 from crashext.engine.log.symbols import parse_symbol
-from crashext.engine.model import Culprit, Instruction, Rip, SourceLocation, StackFrame
+from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
 from crashext.engine.report import LogFrame, LogSymbol, Report
 from crashext.engine.x86 import insn
 from crashext.errors import Unknown
@@ -461,7 +461,3 @@ def place_text(location: SourceLocation) -> str:
     if location.column:
         where += f":{location.column}"
     return f"{location.function} at {where}" if location.function else where
-
-
-def faulting(lines: list[Instruction]) -> Optional[Instruction]:
-    return next((line for line in lines if line.faulting), None)

@@ -203,7 +203,7 @@ def other_reports(case: Case) -> None:
                 other.kind,
                 other.headline,
                 other.first_line,
-                story.relation(other.kind, other.fatal, before, same_task),
+                story.relation(other.fatal, before, same_task),
             )
         )
     if case.report is not None:

@@ -212,7 +212,7 @@ def _reason(level: str, agree: list[str], doubts: list[str], alone: Optional[str
     return f"one source only, nothing to check it against{why}"
 
 
-def relation(kind: str, fatal: bool, before: bool, same_task: Optional[bool]) -> str:
+def relation(fatal: bool, before: bool, same_task: Optional[bool]) -> str:
     """How another report of the log relates to the crash, in words."""
     if before:
         return "before the crash" if not fatal else "before the crash, survived"
