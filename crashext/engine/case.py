@@ -11,8 +11,8 @@ from crashext.engine.report import LogSummary, Report
 from crashext.errors import Unknown
 
 if TYPE_CHECKING:
+    from crashext.engine.arch.x86.insn import Analysis
     from crashext.engine.values import AddressLayout
-    from crashext.engine.x86.insn import Analysis
     from crashext.targets.base import ExceptionFrame, Target
 
 T = TypeVar("T")

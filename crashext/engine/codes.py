@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from crashext.engine import errno, exitcode, taint, values
-from crashext.engine.arm64 import esr
+from crashext.engine.arch.arm64 import esr
+from crashext.engine.arch.x86 import pagefault, traps
 from crashext.engine.model import ErrorCode, Taint
-from crashext.engine.x86 import pagefault, traps
 from crashext.errors import UsageError
 
 

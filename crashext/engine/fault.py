@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Optional
 
 from crashext.engine import bugsites, values
-from crashext.engine.arm import fsr
-from crashext.engine.arm64 import esr
+from crashext.engine.arch.arm import fsr
+from crashext.engine.arch.arm64 import esr
+from crashext.engine.arch.x86 import insn, pagefault, traps
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Access, FaultAddress, RegisterValue, Rip
 from crashext.engine.place import code_window, instruction_bits, machine_of
-from crashext.engine.x86 import insn, pagefault, traps
 from crashext.errors import Unknown
 
 #: Kinds that the lines of a log tell only roughly: the address and the code decide.

@@ -7,11 +7,11 @@ import re
 from typing import Optional
 
 from crashext.engine import blame, functions
+from crashext.engine.arch.x86 import insn
 from crashext.engine.case import Case, log_source
 from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
 from crashext.engine.report import LogFrame, LogSymbol, Report
-from crashext.engine.x86 import insn
 from crashext.errors import Unknown
 
 #: Bytes read around RIP for the disassembly when the function is long.

@@ -11,8 +11,8 @@ import time
 from typing import Callable, NamedTuple
 
 from crashext.engine import blame, codes, title, values
+from crashext.engine.arch.x86 import borders, insn, pagefault
 from crashext.engine.model import Rip, StackFrame
-from crashext.engine.x86 import borders, insn, pagefault
 
 #: 42 bytes before RIP and 22 from it on, as a Code: line has them (a NULL dereference in 5.17).
 CODE = bytes.fromhex(

@@ -19,7 +19,7 @@ from typing import Optional
 import drgn
 from drgn import Object, Program, Type, TypeKind
 
-from crashext.engine.x86.decoder import Decoded
+from crashext.engine.arch.x86.decoder import Decoded
 from crashext.errors import Unknown
 from crashext.targets.drgn import origin, stack
 from crashext.targets.drgn.asking import NO_ANSWER

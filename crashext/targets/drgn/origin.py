@@ -16,8 +16,8 @@ from typing import Callable, Optional
 import drgn
 from drgn import Program
 
-from crashext.engine.x86.borders import borders_before
-from crashext.engine.x86.decoder import Decoded, Memory, decode_run
+from crashext.engine.arch.x86.borders import borders_before
+from crashext.engine.arch.x86.decoder import Decoded, Memory, decode_run
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.members import AGGREGATES, Pointer, member_at, pointee, size_of

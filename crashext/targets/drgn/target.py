@@ -11,6 +11,7 @@ import drgn
 from drgn import Object, Program, ProgramFlags
 
 from crashext.engine import linetable
+from crashext.engine.arch.x86.decoder import MAX_LENGTH, decode
 from crashext.engine.model import (
     Finding,
     Kernel,
@@ -22,7 +23,6 @@ from crashext.engine.model import (
     Variable,
 )
 from crashext.engine.report import Report
-from crashext.engine.x86.decoder import MAX_LENGTH, decode
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol

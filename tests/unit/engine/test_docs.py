@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from crashext.engine import bugsites, functions, taint, values
-from crashext.engine.arm64.esr import explain_esr
+from crashext.engine.arch.arm64.esr import explain_esr
+from crashext.engine.arch.x86.traps import TRAPS
 from crashext.engine.codes import explain_code
-from crashext.engine.x86.traps import TRAPS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "oops-codes.md").read_text()
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crashext.engine import blame, functions, taint, title
-from crashext.engine.arm64.esr import explain_esr
+from crashext.engine.arch.arm64.esr import explain_esr
+from crashext.engine.arch.x86.pagefault import access_type, explain_error_code
+from crashext.engine.arch.x86.traps import TRAPS, explain_trap_error
 from crashext.engine.codes import explain_code
 from crashext.engine.model import KINDS, Rip, StackFrame
-from crashext.engine.x86.pagefault import access_type, explain_error_code
-from crashext.engine.x86.traps import TRAPS, explain_trap_error
 from crashext.errors import UsageError
 
 ADDRESSES = st.integers(0, 2**64 - 1)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Optional
 
 from crashext.engine import values
+from crashext.engine.arch.x86 import decoder, origin
+from crashext.engine.arch.x86.analysis import Analysis, Operand, Words
+from crashext.engine.arch.x86.borders import borders_before
+from crashext.engine.arch.x86.decoder import Decoded
+from crashext.engine.arch.x86.operand import choose_operand, classify, note_cfi, operands_of
+from crashext.engine.arch.x86.pagefault import access_type
+from crashext.engine.arch.x86.wording import fetch_sentence, sentence
 from crashext.engine.model import Instruction
-from crashext.engine.x86 import decoder, origin
-from crashext.engine.x86.analysis import Analysis, Operand, Words
-from crashext.engine.x86.borders import borders_before
-from crashext.engine.x86.decoder import Decoded
-from crashext.engine.x86.operand import choose_operand, classify, note_cfi, operands_of
-from crashext.engine.x86.pagefault import access_type
-from crashext.engine.x86.wording import fetch_sentence, sentence
 from crashext.errors import Unknown
 
 __all__ = ["Analysis", "Operand", "analyse", "decode_at", "disassemble", "normalise"]

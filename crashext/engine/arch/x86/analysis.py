@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from crashext.engine import values
-from crashext.engine.x86.decoder import Memory
-from crashext.engine.x86.origin import Origin
+from crashext.engine.arch.x86.decoder import Memory
+from crashext.engine.arch.x86.origin import Origin
 
 _MASK = (1 << 64) - 1
 

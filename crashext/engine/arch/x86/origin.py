@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
-from crashext.engine.x86.decoder import Decoded, Memory
+from crashext.engine.arch.x86.decoder import Decoded, Memory
 
 #: System V ABI, as the kernel's functions use it (Documentation: psABI 3.2.3).
 ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from crashext.engine.x86.decoder import MAX_LENGTH, Tables, tables_of_iced
+from crashext.engine.arch.x86.decoder import MAX_LENGTH, Tables, tables_of_iced
 
 #: Mnemonics that compilers hardly put into the kernel, but that decoding at a wrong border yields
 #: all the time (counted over the text of a 6.1 kernel, at right and at wrong borders).

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Optional
 
 from crashext.engine import values
-from crashext.engine.x86 import origin
-from crashext.engine.x86.analysis import Analysis, Operand, Words, near_null
-from crashext.engine.x86.decoder import Decoded, Memory
-from crashext.engine.x86.pagefault import access_type
+from crashext.engine.arch.x86 import origin
+from crashext.engine.arch.x86.analysis import Analysis, Operand, Words, near_null
+from crashext.engine.arch.x86.decoder import Decoded, Memory
+from crashext.engine.arch.x86.pagefault import access_type
 
 _MASK = (1 << 64) - 1
 #: A string instruction may report any address of the block that it was at (fast-string microcode).

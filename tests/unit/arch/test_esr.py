@@ -7,8 +7,8 @@ from typing import Optional
 
 import pytest
 
-from crashext.engine.arm.fsr import access_type as fsr_access_type
-from crashext.engine.arm64.esr import access_type, explain_esr, is_permission_fault
+from crashext.engine.arch.arm.fsr import access_type as fsr_access_type
+from crashext.engine.arch.arm64.esr import access_type, explain_esr, is_permission_fault
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from crashext.engine.x86.pagefault import access_type, explain_error_code
+from crashext.engine.arch.x86.pagefault import access_type, explain_error_code
 
 KERNEL_TEXT = 0xFFFFFFFF81000000
 

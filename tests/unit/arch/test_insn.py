@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crashext.engine.x86 import decoder, insn
+from crashext.engine.arch.x86 import decoder, insn
 from crashext.errors import Unknown
 
 DATA = Path(__file__).parents[2] / "data" / "engine" / "instructions.json"

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from crashext.engine.x86.traps import (
+from crashext.engine.arch.x86.traps import (
     TRAPS,
     explain_selector_error,
     explain_trap_error,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crashext.engine.x86 import borders, decoder
+from crashext.engine.arch.x86 import borders, decoder
 
 DATA = Path(__file__).parents[2] / "data" / "engine" / "objdump.txt"
 ROWS = [line.split("\t") for line in DATA.read_text().splitlines() if not line.startswith("#")]
