@@ -303,7 +303,7 @@ class CrashTarget:
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
         places = [str(names.sys_info.get(key, "")).split("[")[0].strip().rpartition("/")[0] or "."
                   for key in ("DUMPFILE", "DEBUG KERNEL", "KERNEL")]  # fmt: skip
-        return self._sources.lines(file, line, context, places)
+        return self._sources.lines(file, line, context, places, self.module_dirs)
 
     def read(self, address: int, size: int) -> bytes:
         return self.memory.read(address, size)

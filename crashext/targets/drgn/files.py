@@ -66,7 +66,8 @@ class DebugFileFinder:
     def _files(self) -> list[str]:
         return [word for word in self.symbols if not os.path.isdir(word)]
 
-    def _directories(self) -> list[str]:
+    def directories(self) -> list[str]:
+        """The words of -S, and those of -s that are directories."""
         return [*self.module_dirs, *(word for word in self.symbols if os.path.isdir(word))]
 
     def _beside(self) -> list[str]:
@@ -88,7 +89,7 @@ class DebugFileFinder:
     def _find_kernel(self, module: drgn.Module) -> None:
         wanted = module.build_id.hex() if module.build_id else self.build_id
         files = [path for path in self._files() if module_name(os.path.basename(path)) is None]
-        places = [*self._directories(), *self._beside()]
+        places = [*self.directories(), *self._beside()]
         candidates = vmlinux_candidates(self.release, wanted, files, places)
         self.kernel = choose(candidates, wanted, "kernel")
         if self.kernel.file is not None:
@@ -113,7 +114,7 @@ class DebugFileFinder:
     def module_files(self, name: str, wanted: Optional[str]) -> Sequence[str]:
         """Where a module's file can be, in the order of trial; they may not exist."""
         given = [p for p in self._files() if module_name(os.path.basename(p)) == name]
-        directories = tuple(self._directories())
+        directories = tuple(self.directories())
         if directories != self._indexed:
             self._indexed, self._index = directories, ModuleIndex(directories)
         beside = [

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Optional
@@ -358,7 +359,16 @@ class DrgnTarget(ModuleQuestions):
             return None
 
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
-        return self._sources.lines(file, line, context, self._origins())
+        return self._sources.lines(file, line, context, self._origins(), self._named())
+
+    def _named(self) -> list[str]:
+        """Folders that the user named, besides those of --source-dir: of -S and of -s."""
+        finder = DebugFileFinder.of(self.prog)
+        files = [word for word in finder.symbols if not os.path.isdir(word)]
+        return [
+            *finder.directories(),
+            *dict.fromkeys(os.path.dirname(os.path.abspath(word)) for word in files),
+        ]
 
     def _origins(self) -> list[str]:
         """Directories where the module files and the dump lie: sources often lie beside them."""
