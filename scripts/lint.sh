@@ -24,6 +24,8 @@ check spdx spdx
 check ruff "$bin/ruff" check --quiet .
 check ruff-format "$bin/ruff" format --quiet --check .
 check mypy "$bin/mypy" --no-error-summary
+check kinds "$bin/python" scripts/kinds.py --check
+check architecture "$bin/python" scripts/architecture.py
 mapfile -t c_files < <(git ls-files 'crashext/native/*.c' 'crashext/native/*.cc' 'crashext/native/*.h')
 check clang-format "$bin/clang-format" --dry-run -Werror "${c_files[@]}"
 mapfile -t scripts < <(git ls-files '*.sh' .ci/run | grep -v '^cookiecutter-lkm/')

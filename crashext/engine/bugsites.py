@@ -11,12 +11,13 @@ import re
 from typing import NamedTuple, Optional
 
 from crashext.engine.functions import normalise
+from crashext.engine.kinds import Kind
 
 
 class Site(NamedTuple):
-    """What a site means: a word of model.KINDS and one sentence."""
+    """What a site means: a crash kind and one sentence."""
 
-    kind: str
+    kind: Kind
     why: str
 
 
@@ -27,7 +28,7 @@ _FREEING = re.compile(
 )
 
 #: (end of the file's path, function pattern or None, kind, sentence)
-_SITES: tuple[tuple[str, Optional[re.Pattern[str]], str, str], ...] = (
+_SITES: tuple[tuple[str, Optional[re.Pattern[str]], Kind, str], ...] = (
     ("lib/list_debug.c", None, "list-corruption",
      "the list checks (CONFIG_DEBUG_LIST) found next or prev pointers that do not fit"),
     ("lib/refcount.c", None, "refcount",

@@ -12,18 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-SCHEMA = "crashext/1"
+from crashext.engine.kinds import Kind
+from crashext.engine.words import AccessType, Level, TaskContext, Topic
 
-#: Every value that ``Explanation.kind`` can have.
-KINDS = (
-    "null-deref", "err-ptr", "bad-pointer", "non-canonical", "use-after-free", "double-free",
-    "slab-corruption", "write-to-read-only", "nx-exec", "user-memory-access", "stack-overflow",
-    "stack-smash", "divide-error", "invalid-opcode", "general-protection", "double-fault", "bug",
-    "warning", "panic", "init-killed", "sysrq", "soft-lockup", "hard-lockup", "hung-task",
-    "rcu-stall", "workqueue-stall", "oom-panic", "oom-kill", "list-corruption", "refcount",
-    "usercopy", "fortify", "atomic-sleep", "machine-check", "split-lock", "kasan", "kfence",
-    "kmsan", "kcsan", "ubsan", "lockdep", "leak", "unknown",
-)  # fmt: skip
+SCHEMA = "crashext/1"
 
 
 def hexadecimal(default: Any = None) -> Any:
@@ -53,7 +45,7 @@ class ErrorCode:
 class Access:
     """What the faulting instruction tried: ``size`` in bytes."""
 
-    type: Optional[str] = None  # "read", "write", "execute"
+    type: Optional[AccessType] = None
     size: Optional[int] = None
     address: Optional[int] = hexadecimal()
     expression: Optional[str] = None
@@ -131,7 +123,7 @@ class Task:
     comm: Optional[str] = None
     pid: Optional[int] = None
     cpu: Optional[int] = None
-    context: Optional[str] = None  # "process", "softirq", "hardirq", "nmi", "kthread", …
+    context: Optional[TaskContext] = None
 
 
 @dataclass
@@ -248,7 +240,7 @@ class NextStep:
 class Finding:
     """Context that only memory can tell: page tables, slab object, lock chain, other CPUs."""
 
-    topic: str  # "page-tables", "address", "locks", "cpus", "syscall", "work", …
+    topic: Topic
     text: str
     detail: list[str] = field(default_factory=list)
     check: Check = field(default_factory=Check)
@@ -258,7 +250,7 @@ class Finding:
 class OtherReport:
     """Another report in the same log, with its relation to the crash."""
 
-    kind: str
+    kind: Kind
     title: str
     line: int  # 1-based line number in the log
     relation: str  # "before the crash", "fallout: same task died again", …
@@ -269,7 +261,7 @@ class Explanation:
     schema: str = SCHEMA
     target: str = "log"  # "log", "crash", "drgn", "gdb"
     crashed: bool = False
-    kind: Optional[str] = None
+    kind: Optional[Kind] = None
     title: Optional[str] = None
     bucket: Optional[str] = None
     bucket_text: Optional[str] = None
@@ -287,7 +279,7 @@ class Explanation:
     modules: Optional[list[Module]] = None
     last_unloaded: Optional[str] = None
     kernel: Optional[Kernel] = None
-    confidence: Optional[str] = None  # "high", "medium", "low"
+    confidence: Optional[Level] = None
     confidence_why: Optional[str] = None
     findings: list[Finding] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
+from crashext.engine.kinds import Kind
+from crashext.engine.words import AccessType, TaskContext
+
 
 @dataclass
 class LogSymbol:
@@ -65,9 +68,9 @@ class LogModule:
 
 @dataclass
 class Report:
-    #: One of model.KINDS as far as the lines alone can tell; the verdict may refine it
+    #: As far as the lines alone can tell; the verdict may refine it
     #: (an address decides between null-deref, err-ptr, use-after-free, …).
-    kind: str
+    kind: Kind
     #: The line that begins the report, prefix stripped.
     headline: str
     first_line: int
@@ -83,7 +86,7 @@ class Report:
     error_code: Optional[int] = None
     error_code_line: int = 0
     die_count: Optional[int] = None  # the n of [#n]
-    access: Optional[str] = None  # "read", "write", "execute" where the log says it in words
+    access: Optional[AccessType] = None  # where the log says it in words
     mode: Optional[str] = None  # "kernel", "user"
     addresses: list[AddressCandidate] = field(default_factory=list)
     rip: Optional[LogSymbol] = None
@@ -96,7 +99,7 @@ class Report:
     pid: Optional[int] = None
     uid: Optional[int] = None
     cpu: Optional[int] = None
-    context: Optional[str] = None  # "process", "hardirq", "softirq", "nmi"
+    context: Optional[TaskContext] = None
     workqueue: Optional[str] = None  # "Workqueue: events fn [mod]"
     taint: Optional[str] = None  # letters, "" when "Not tainted"
     release: Optional[str] = None  # 6.1.0-39-cloud-amd64

@@ -9,60 +9,12 @@ from typing import Optional
 from crashext.engine.case import Case
 from crashext.engine.exitcode import describe_exit_code
 from crashext.engine.functions import normalise
+from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation
-
-#: Kinds whose sentence tells of a memory access by the instruction at RIP.
-MEMORY_KINDS = frozenset(
-    {
-        "null-deref", "err-ptr", "bad-pointer", "non-canonical", "use-after-free",
-        "write-to-read-only", "nx-exec", "user-memory-access", "general-protection",
-        "list-corruption",
-    }
-)  # fmt: skip
+from crashext.engine.words import Level
 
 _VERBS = {"read": "read", "write": "wrote", "execute": "jumped to"}
 _PREPOSITIONS = {"read": "from", "write": "to"}
-
-#: What happened, for kinds that are no plain memory access; {where} is function and module.
-EVENTS = {
-    "stack-overflow": "the kernel stack overflowed in {where}",
-    "stack-smash": "{where} returned over a destroyed stack canary: a local buffer was overrun",
-    "divide-error": "{where} divided by zero (or the quotient did not fit)",
-    "invalid-opcode": "{where} executed an instruction that the processor refuses",
-    "general-protection": "{where} violated a protection rule of the processor (#GP)",
-    "double-fault": "the processor faulted while delivering a fault, in {where}",
-    "bug": "{where} hit a BUG(): an assumption of the code does not hold",
-    "warning": "{where} hit a WARN(): an assumption of the code does not hold",
-    "panic": "the kernel panicked: {message}",
-    "init-killed": "the first process died, which the kernel cannot survive: {message}",
-    "sysrq": "someone asked for this crash (sysrq c, /proc/sysrq-trigger)",
-    "soft-lockup": "a CPU ran kernel code in {where} without rescheduling{seconds}",
-    "hard-lockup": "a CPU ran in {where} with interrupts off{seconds}",
-    "hung-task": "a task was blocked{seconds}, in {where}",
-    "rcu-stall": "RCU could not finish a grace period: {where} does not let go of its CPU",
-    "workqueue-stall": "a workqueue pool made no progress{seconds}",
-    "oom-panic": "the kernel ran out of memory and was told to panic (vm.panic_on_oom, or nothing "
-    "left to kill)",
-    "oom-kill": "the kernel ran out of memory and killed a process",
-    "list-corruption": "{where} found a linked list corrupted",
-    "refcount": "{where} found a reference count saturated, underflowed or used after zero",
-    "usercopy": "{where} copied between user space and memory outside the object",
-    "fortify": "{where} called a string function with more bytes than the buffer holds",
-    "atomic-sleep": "{where} slept, or scheduled, where sleeping is forbidden",
-    "machine-check": "the hardware reported an error that cannot be corrected",
-    "split-lock": "{where} did a locked access across a cache line",
-    "double-free": "{where} freed an object that was free already",
-    "slab-corruption": "a slab object was found overwritten, in {where}",
-    "use-after-free": "{where} used an object that was freed",
-    "kasan": "KASAN caught an invalid access in {where}",
-    "kfence": "KFENCE caught an invalid access in {where}",
-    "kmsan": "KMSAN caught the use of uninitialised memory in {where}",
-    "kcsan": "KCSAN caught a data race in {where}",
-    "ubsan": "UBSAN caught undefined behaviour in {where}",
-    "lockdep": "lockdep found a locking order that can deadlock, in {where}",
-    "leak": "kmemleak found memory that nothing points to",
-    "unknown": "the kernel crashed in {where}",
-}
 
 
 def headline(case: Case) -> str:
@@ -73,10 +25,10 @@ def headline(case: Case) -> str:
     if kind == "hung-task" and subject:
         return f"{subject[:-2]} was blocked{_seconds(case)}, in {_where(explanation).rstrip(',')}."
     access = explanation.access
-    if kind in MEMORY_KINDS and access is not None and access.type is not None:
+    if registry.info(kind).memory and access is not None and access.type is not None:
         event = _access_sentence(explanation)
     else:
-        event = EVENTS.get(kind, EVENTS["unknown"]).format(
+        event = registry.info(kind).event.format(
             where=_where(explanation),
             message=_message(case),
             seconds=_seconds(case),
@@ -187,12 +139,12 @@ def confidence(case: Case) -> None:
         doubts.append("no known kind of crash fits")
     blind = (
         [key for key in ("rip", "culprit") if getattr(explanation, key) is None]
-        if explanation.kind in MEMORY_KINDS
+        if registry.info(explanation.kind).memory
         else []
     )
     doubts += [explanation.unknown.get(key, f"no {key}") for key in blind]
-    level = "high"
-    if doubts or (explanation.kind in MEMORY_KINDS and not agree):
+    level: Level = "high"
+    if doubts or (registry.info(explanation.kind).memory and not agree):
         level = "medium"
     if len(doubts) > 1 or explanation.kind == "unknown":
         level = "low"

@@ -15,6 +15,7 @@ from typing import Optional
 
 from crashext.engine import functions
 from crashext.engine.functions import normalise
+from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation, StackFrame
 from crashext.engine.report import Report
 
@@ -22,52 +23,6 @@ from crashext.engine.report import Report
 BUCKET_FRAMES = 3
 
 _VERB = {"read": "read", "write": "write", "execute": "call"}
-
-_PHRASES = {
-    "null-deref": "NULL pointer {access}",
-    "err-ptr": "error pointer {access}",
-    "bad-pointer": "bad pointer {access}",
-    "non-canonical": "non-canonical pointer {access}",
-    "use-after-free": "use after free{in_access}",
-    "double-free": "double free",
-    "slab-corruption": "slab corruption",
-    "write-to-read-only": "write to read-only memory",
-    "nx-exec": "execution of non-executable memory",
-    "user-memory-access": "user memory {access} without permission",
-    "stack-overflow": "kernel stack overflow",
-    "stack-smash": "stack buffer overflow",
-    "divide-error": "division by zero",
-    "invalid-opcode": "invalid opcode",
-    "general-protection": "general protection fault",
-    "double-fault": "double fault",
-    "bug": "kernel BUG",
-    "warning": "WARNING",
-    "panic": "kernel panic",
-    "init-killed": "init was killed",
-    "sysrq": "crash asked for by sysrq",
-    "soft-lockup": "soft lockup",
-    "hard-lockup": "hard lockup",
-    "hung-task": "hung task",
-    "rcu-stall": "RCU stall",
-    "workqueue-stall": "workqueue stall",
-    "oom-panic": "out of memory (panic)",
-    "oom-kill": "out of memory (a task was killed)",
-    "list-corruption": "list corruption",
-    "refcount": "reference count error",
-    "usercopy": "user copy beyond its object",
-    "fortify": "buffer overflow caught by FORTIFY_SOURCE",
-    "atomic-sleep": "sleep in atomic context",
-    "machine-check": "machine check",
-    "split-lock": "split lock",
-    "kasan": "KASAN report",
-    "kfence": "KFENCE report",
-    "kmsan": "KMSAN report",
-    "kcsan": "data race (KCSAN)",
-    "ubsan": "undefined behaviour (UBSAN)",
-    "lockdep": "locking rule broken (lockdep)",
-    "leak": "memory leak",
-    "unknown": "crash of unknown kind",
-}
 
 _UNSTABLE = re.compile(
     r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,16}\b|(?<=[:#/ =(,])\d+(?=\b)|\bCPU ?#?\d+\b|\bpid[: ]\d+"
@@ -100,7 +55,7 @@ def title(
     ``detail`` is a stable word or two that the report gives ("slab-out-of-bounds", the panic
     message); ``access`` "read", "write" or "execute".
     """
-    phrase = _PHRASES.get(kind, kind)
+    phrase = registry.info(kind).title
     if "{access}" in phrase:
         phrase = phrase.format(access=_VERB.get(access or "", "access"))
     elif "{in_access}" in phrase:
@@ -115,18 +70,10 @@ def title(
     return f"{phrase} in {normalise(function)}" + (f" [{module}]" if module else "")
 
 
-#: Whose detail key names the sub-kind.
-_DETAIL_KEYS = {
-    "kasan": ("bug",), "kfence": ("bug",), "kmsan": ("bug",), "kcsan": ("bug",),
-    "ubsan": ("bug", "check"), "lockdep": ("bug",), "refcount": ("bug",),
-    "list-corruption": ("bug", "operation"), "split-lock": (),
-}  # fmt: skip
-
-
 def _detail(kind: str, report: Optional[Report]) -> Optional[str]:
     if report is None:
         return None
-    for key in _DETAIL_KEYS.get(kind, ()):
+    for key in registry.info(kind).title_details:
         value = report.details.get(key)
         if value:
             return value

@@ -7,9 +7,9 @@ from typing import Optional
 
 from crashext.engine.case import FAILURE
 from crashext.engine.escape import printable
+from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation, Finding, Instruction, Module, StackFrame
 from crashext.engine.place import call_path
-from crashext.engine.story import MEMORY_KINDS
 from crashext.engine.taint import name_of
 from crashext.render.style import Style
 
@@ -213,7 +213,7 @@ def _others(explanation: Explanation) -> list[str]:
 
 def _unknown(explanation: Explanation, verbose: bool) -> list[str]:
     said = [key for key in _SAY_UNKNOWN if key != "fault_address"]
-    if explanation.kind in MEMORY_KINDS:
+    if registry.info(explanation.kind).memory:
         said.append("fault_address")
     return [
         f"{key}: {reason}"

@@ -8,9 +8,9 @@ from collections import deque
 from re import Match
 from typing import Optional
 
-from crashext.engine.log import headers, panics
+from crashext.engine.kinds import KINDS, Kind, panics, registry
+from crashext.engine.kinds.family import Ends, Header, Note, Panic, Role
 from crashext.engine.log.builder import ReportBuilder
-from crashext.engine.log.headers import Header, Role
 from crashext.engine.log.prefix import Line
 from crashext.engine.report import LogSummary, Report
 
@@ -37,11 +37,10 @@ _SLUB = frozenset(("slab-corruption", "double-free", "use-after-free", "leak"))
 #: A second line before die() that says the same fault less precisely.
 _PRECISE = frozenset(("nx-exec", "user-memory-access", "stack-overflow", "sysrq", "double-fault"))
 
-_PANIC_HEADER = {
-    kind: Header(kind, Role.START, "", headers.PANIC, fatal=True)
-    for kind in {row.kind for row in panics.PANICS} | {"panic"}
+_PANIC_HEADER: dict[Kind, Header] = {
+    kind: Header(kind, Role.START, "", "", fatal=True) for kind in KINDS
 }
-_HEADLESS_HEADER = Header("unknown", Role.START, "", _HEADLESS)
+_HEADLESS_HEADER = Header("unknown", Role.START, "", "")
 
 
 class _Stream:
@@ -50,7 +49,7 @@ class _Stream:
     def __init__(self) -> None:
         self.builder: Optional[ReportBuilder] = None
         self.gap = 0
-        self.notes: deque[tuple[Header, Match[str], Line]] = deque(maxlen=4)
+        self.notes: deque[tuple[Note, Match[str], Line]] = deque(maxlen=4)
         #: The last "cut here" mark and what was said since: the text of WARN().
         self.cut_here: Optional[Line] = None
         self.since_cut: list[str] = []
@@ -86,12 +85,12 @@ class Assembler:
         bare = line.text.strip()
         if "Linux version " in bare and (match := _LINUX_VERSION.match(bare)):
             self._boot(match["release"])
-        elif "Kernel panic" in bare and (match := headers.PANIC.match(bare)):
+        elif "Kernel panic" in bare and (match := panics.LINE.match(bare)):
             self._panic(match, line, stream)
-        elif found := headers.recognise(bare):
+        elif found := registry.header(bare):
             self._header(*found, line, stream)
-        elif found := headers.recognise_note(bare):
-            self._note(*found, line, stream)
+        elif noted := registry.note(bare):
+            self._note(*noted, line, stream)
         else:
             self._follow(line, bare, stream)
 
@@ -250,7 +249,7 @@ class Assembler:
         return builder
 
     @staticmethod
-    def _fits(note: Header, header: Header) -> bool:
+    def _fits(note: Note, header: Header) -> bool:
         """A check that failed explains a BUG or a WARN, not a lockup that came by."""
         if note.kind == "sysrq":
             return header.fatal
@@ -260,18 +259,18 @@ class Assembler:
             return header.kind == "invalid-opcode"
         return header.kind in ("bug", "warning") or header.role is Role.DIE
 
-    def _note(self, header: Header, match: Match[str], line: Line, stream: _Stream) -> None:
+    def _note(self, note: Note, match: Match[str], line: Line, stream: _Stream) -> None:
         builder = stream.builder
         inside = builder is not None and not (builder.ended or builder.traced or builder.headless)
         if (
             builder is not None
             and inside
-            and (header.kind == "" or builder.report.kind in ("bug", "warning", "unknown"))
+            and (note.kind is None or builder.report.kind in ("bug", "warning", "unknown"))
         ):
-            builder.note(header, match, line)
+            builder.note(note, match, line)
             stream.gap = 0
         else:
-            stream.notes.append((header, match, line))
+            stream.notes.append((note, match, line))
 
     # ---------------------------------------------------------------- panics
 
@@ -282,7 +281,7 @@ class Assembler:
                 stream.builder.report.last_line = line.number
                 self._close(stream)
             return
-        row, details = panics.classify(message)
+        row, details = registry.panic(message)
         ended = self._ended_by(row, stream)
         if ended is None:
             header = _PANIC_HEADER[row.kind]
@@ -311,13 +310,13 @@ class Assembler:
             report.details.setdefault(name, value)
         stream.gap = 0
 
-    def _ended_by(self, row: panics.Panic, stream: _Stream) -> Optional[ReportBuilder]:
+    def _ended_by(self, row: Panic, stream: _Stream) -> Optional[ReportBuilder]:
         """The report that this panic belongs to: the open one, else the latest that fits."""
         if not row.ends:
             # A check that panics before it shows its stack: the panic is the rest of it.
             near = stream.builder
             if near and not near.report.fatal and not near.traced and stream.gap < 4:
-                return near if row is panics.PLAIN else None
+                return near if row is registry.PLAIN_PANIC else None
             return None
         candidates = ([stream.builder] if stream.builder else []) + self._builders[:-9:-1]
         for builder in candidates:
@@ -327,9 +326,9 @@ class Assembler:
             if row.kind == "init-killed" and report.pid not in (1, None):
                 continue  # an oops that init lived through
             if (
-                panics.ANY in row.ends
+                Ends.ANY in row.ends
                 or report.kind in row.ends
-                or (panics.ANY_FATAL in row.ends and (report.fatal or builder.headless))
+                or (Ends.FATAL in row.ends and (report.fatal or builder.headless))
             ):
                 return self._first_of_round(builder) if report.kind == "hung-task" else builder
         return None

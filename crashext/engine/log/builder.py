@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from re import Match
 from typing import Optional
 
-from crashext.engine.log import context, registers, sections, symbols
+from crashext.engine.kinds import registry
+from crashext.engine.kinds.family import MAIN, Header, Note, Role
+from crashext.engine.log import context, padding, registers, symbols
 from crashext.engine.log.code import parse_code
 from crashext.engine.log.fault import take_abort_line, take_page_fault_line
-from crashext.engine.log.headers import Header, Role
 from crashext.engine.log.prefix import Line
 from crashext.engine.log.refine import STALLS, context_of, kind_of
 from crashext.engine.report import AddressCandidate, LogFrame, LogSymbol, Report
+from crashext.engine.words import AccessType
 
+_ACCESS: dict[str, AccessType] = {"read": "read", "write": "write"}
 _INT_FIELDS = frozenset(("cpu", "pid", "uid", "bug_line", "die_count"))
 _TEXT_FIELDS = frozenset(("comm", "bug_file"))
 #: Groups that hold an address the report may be about, and the source they are.
@@ -152,8 +155,7 @@ class ReportBuilder:
                 report.details[name] = value
                 self._offer(int(value[:18], 16), "kasan-range", line)
             elif name == "access_word":
-                word = value.lower()
-                report.access = report.access or (word if word in ("read", "write") else None)
+                report.access = report.access or _ACCESS.get(value.lower())
                 report.details.setdefault("access", value)
             elif name == "at":
                 self._site(value, line)
@@ -186,11 +188,12 @@ class ReportBuilder:
             self.report.kind = header.kind
         self.fill(header, match, line)
 
-    def note(self, header: Header, match: Match[str], line: Line) -> None:
+    def note(self, row: Note, match: Match[str], line: Line) -> None:
         """A line that names the check which failed."""
-        if header.kind:
-            self.report.kind = header.kind
-        self.fill(header, match, line)
+        if row.kind is not None:
+            self.report.kind = row.kind
+        self._take(match, line, "headline")
+        self.report.last_line = max(self.report.last_line, line.number)
 
     # ---------------------------------------------------------------- the lines that follow
 
@@ -215,13 +218,13 @@ class ReportBuilder:
         else:
             # … unless it came before the report's: WARN() under panic_on_warn, __schedule_bug().
             # Then the registers in the trace are those of the WARN.
-            self._switch(cursor, sections.MAIN)
+            self._switch(cursor, MAIN)
             cursor.adopt = True
         self.tailed = True
 
     def _switch(self, cursor: _Cursor, name: str) -> None:
         """The next stack goes to ``other_stacks[name]``, or to the report when name is empty."""
-        cursor.target = self.report.frames if name == sections.MAIN else self._other_stack(name)
+        cursor.target = self.report.frames if name == MAIN else self._other_stack(name)
         cursor.in_trace = False
         cursor.user_block = False
         cursor.stack = "task"
@@ -319,7 +322,7 @@ class ReportBuilder:
 
     def _begin_trace(self, bare: str, line: Line, cursor: _Cursor) -> None:
         if not self.report.frames and not cursor.foreign:
-            self._switch(cursor, sections.MAIN)
+            self._switch(cursor, MAIN)
             self.traced = True
         elif cursor.target:
             self._switch(cursor, "other")
@@ -331,7 +334,7 @@ class ReportBuilder:
             self._trace_line(rest, line, cursor)
 
     def _section(self, bare: str, line: Line, cursor: _Cursor) -> bool:
-        found = sections.find(self.report.kind, bare)
+        found = registry.section(self.report.kind, bare)
         if found is None:
             if self.report.kind == "ubsan" and not self.report.release and not self.traced:
                 return self._ubsan_message(bare)
@@ -340,7 +343,7 @@ class ReportBuilder:
         if section.stack is not None:
             name = section.stack.format(**match.groupdict())
             main = section.first_is_main and not self.report.frames
-            self._switch(cursor, sections.MAIN if main else name)
+            self._switch(cursor, MAIN if main else name)
             cursor.foreign = section.foreign and not main
             cursor.adopt = main
             # "Call Trace:" comes only where dump_stack() prints; tracks are bare frames
@@ -367,7 +370,7 @@ class ReportBuilder:
         if report.kind in STALLS and not self.tailed and not report.frames:
             # the stalled CPU's own dump after that of RCU's kthread
             if cursor.foreign and "rcu" in "".join(report.other_stacks):
-                self._switch(cursor, sections.MAIN)
+                self._switch(cursor, MAIN)
                 cursor.foreign = False
             cursor.adopt = True
         if parsed.release is not None:
@@ -535,7 +538,7 @@ class ReportBuilder:
         if bare.startswith("Kernel Offset: 0x"):
             report.details["kernel_offset"] = bare.split()[2]
             return True
-        if sections.PADDING.match(bare) or sections.HEX_ROW.match(text):
+        if padding.PADDING.match(bare) or padding.HEX_ROW.match(text):
             return True
         if report.kind in STALLS or report.kind in _OTHERS_TASK:
             if identity := context.parse_taint_line(bare):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from crashext.engine.report import Report
+from crashext.engine.words import AccessType
 
 _PF_WORDS = re.compile(
     r"#PF: (?:supervisor|user) +(?P<access>read access|write access|instruction fetch)"
@@ -21,7 +22,11 @@ _ARM64_ABORT = re.compile(
     r"FSC = 0x[0-9a-f]{2}: (?P<fault_status>.{1,60})$|"
     r"CM = (?P<cache_op>[01]), WnR = (?P<write>[01]))"
 )
-_ACCESS = {"read access": "read", "write access": "write", "instruction fetch": "execute"}
+_ACCESS: dict[str, AccessType] = {
+    "read access": "read",
+    "write access": "write",
+    "instruction fetch": "execute",
+}
 
 
 def take_page_fault_line(report: Report, text: str, line_no: int) -> None:

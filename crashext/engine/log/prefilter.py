@@ -6,42 +6,29 @@ of capitals (``BUG``) are slow in running text. For those, one ``bytes.translate
 byte that no needle has, and the needles are looked for in the few percent that remain. Only where
 that finds something is the text itself searched.
 
-Every line that :func:`headers.recognise` knows must hold one of the needles, or stand right before
-one that does ("kernel tried to execute NX-protected page", "Unhandled fault:", "Insufficient stack
-space"); a test checks it.
+The families name the needles. Every line that :func:`crashext.engine.kinds.registry.header` knows
+must hold one of them, or stand right before one that does ("kernel tried to execute NX-protected
+page", "Unhandled fault:", "Insufficient stack space"); a test checks it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from crashext.engine.kinds.registry import NEEDLES
+
+#: The log begins anew: no report, but what a report belongs to.
+_BOOT = b"Linux version "
 #: Searched in the text itself: long, or ending in a byte that is rare.
-_DIRECT = (
-    b"Kernel panic - not syncing",
-    b"Unable to handle kernel ",
-    b"invoked oom-killer: gfp_mask=",
-    b"ut of memory",
-    b"unreferenced object 0x",
-    b"new suspected memory leaks",
-    b"(): cache `",  # slab error in …
-    b"Slab corruption",
-    b"Linux version ",
-    b"[Hardware Error]: ",
-)
-_KEPT = b"ABCDFGIKLNOPRSUW[]#:"
-_DROPPED = bytes(set(range(256)) - set(_KEPT))
+_DIRECT = (*(needle.text for needle in NEEDLES if not needle.trace), _BOOT)
 #: What is left of a needle in the residue → the needles themselves.
-_RESIDUE = (
-    (b"BUG", (b"BUG",)),
-    (b"[#", (b"[#",)),
-    (b"WARNING:", (b"WARNING: ",)),
-    (b"UBSAN:", (b"UBSAN: ",)),
-    (b"PANIC:", (b"PANIC: double fault", b"PANIC: early exception")),
-    (b"INFO:", (b"INFO: task ", b"INFO: rcu", b"[ INFO: ", b"INFO: trying to register")),
-    (b"LOCKUP", (b"hard LOCKUP on cpu ",)),
-    (b"#AC:", (b"#AC: ",)),  # split and bus locks
-    (b"#DB:", (b"#DB: ",)),
-)
+_RESIDUE = {
+    trace: tuple(needle.text for needle in NEEDLES if needle.trace == trace)
+    for trace in dict.fromkeys(needle.trace for needle in NEEDLES if needle.trace)
+}
+#: The "]" of a time stamp keeps its "[" apart from a "#" of the text.
+_KEPT = set(b"".join(_RESIDUE)) | set(b"]")
+_DROPPED = bytes(set(range(256)) - _KEPT)
 
 
 def candidates(data: bytes) -> list[int]:
@@ -51,7 +38,7 @@ def candidates(data: bytes) -> list[int]:
         if needle in data:
             found.extend(_offsets(data, needle))
     residue = data.translate(None, _DROPPED)
-    for trace, needles in _RESIDUE:
+    for trace, needles in _RESIDUE.items():
         if trace in residue:
             for needle in needles:
                 found.extend(_offsets(data, needle))

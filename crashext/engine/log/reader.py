@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO, Optional, Union
 
-from crashext.engine.log import headers, prefilter
+from crashext.engine.kinds import panics, registry
+from crashext.engine.log import prefilter
 from crashext.engine.log.assemble import HEAD_LINES, NOTE_REACH, Assembler
 from crashext.engine.log.prefix import MAX_LINE, strip
 from crashext.engine.report import LogSummary
@@ -133,7 +134,7 @@ def _lines_before(data: bytes, start: int) -> Optional[int]:
     if line.program not in ("", "kernel"):
         return None
     text = line.text.strip()
-    if headers.recognise(text) is not None or headers.PANIC.match(text) is not None:
+    if registry.header(text) is not None or panics.LINE.match(text) is not None:
         return LOOKBACK
     return 0 if text.startswith("Linux version ") else None
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from typing import Optional
 
+from crashext.engine.kinds import Kind
 from crashext.engine.report import Report
+from crashext.engine.words import TaskContext
 
 #: Reports of a state that was found, not of a trap: they have no registers of their own at the top.
 STALLS = frozenset(("soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall"))
@@ -31,7 +33,7 @@ _FREE_FUNCTIONS = frozenset(
     )
 )
 #: Functions that exist to BUG() for one check.
-_CHECKS = {
+_CHECKS: dict[str, Kind] = {
     "__list_add_valid": "list-corruption",
     "__list_add_valid_or_report": "list-corruption",
     "__list_del_entry_valid": "list-corruption",
@@ -42,7 +44,7 @@ _CHECKS = {
 }
 
 
-def context_of(report: Report) -> Optional[str]:
+def context_of(report: Report) -> Optional[TaskContext]:
     """``process``, ``softirq``, ``hardirq`` or ``nmi``, from the marks in the stack."""
     frames = report.frames
     if report.kind in STALLS:
@@ -57,14 +59,14 @@ def context_of(report: Report) -> Optional[str]:
         return None
     stack = frames[0].stack
     if stack in ("NMI", "SOFTIRQ"):
-        return stack.lower()
+        return "nmi" if stack == "NMI" else "softirq"
     if stack in ("IRQ", "HARDIRQ"):
         names = {frame.name for frame in frames if frame.stack == stack and frame.reliable}
         return "softirq" if names & _SOFTIRQ_FRAMES else "hardirq"
     return "process"
 
 
-def kind_of(report: Report) -> str:
+def kind_of(report: Report) -> Kind:
     """The kind, where the error code or the function at RIP makes it more exact."""
     if report.kind == "bad-pointer" and report.trap == "#PF" and report.addresses:
         return _of_fault(report.error_code or 0, report.addresses[0].value) or report.kind
@@ -73,7 +75,7 @@ def kind_of(report: Report) -> str:
     return report.kind
 
 
-def _of_fault(code: int, address: int) -> Optional[str]:
+def _of_fault(code: int, address: int) -> Optional[Kind]:
     if code & 0x2D != 0x01:  # PROT, and none of USER, RSVD and PK (asm/trap_pf.h)
         return None
     if address < 1 << 47:
@@ -83,7 +85,7 @@ def _of_fault(code: int, address: int) -> Optional[str]:
     return "nx-exec" if code & 0x10 else None
 
 
-def _of_bug(report: Report, function: str) -> str:
+def _of_bug(report: Report, function: str) -> Kind:
     # BUG_ON(object == fp) of CONFIG_SLAB_FREELIST_HARDENED (set_freepointer, inlined) stands near
     # the top of mm/slub.c; kfree() once had a BUG of its own near the bottom.
     top = report.bug_file == "mm/slub.c" and (report.bug_line or 0) < 1000

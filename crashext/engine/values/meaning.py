@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Callable, NamedTuple, Optional
 
 from crashext.engine import errno
+from crashext.engine.kinds import Kind
 from crashext.engine.values.kasan import KASAN_GRANULE, KASAN_SHADOW_OFFSET_X86, kasan_original
 from crashext.engine.values.layout import AddressLayout, region_of
 from crashext.engine.values.patterns import poison
@@ -138,7 +139,7 @@ def _describe_address(value: int, layout: AddressLayout, pointer: bool) -> str:
 class Classification(NamedTuple):
     """The crash kind that a bad address suggests, and why in one sentence."""
 
-    kind: str
+    kind: Kind
     why: str
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from crashext.engine.kinds import Kind
+
 #: Offsets up to this still count as "the poison pointer plus a member offset".
 _POISON_REACH = 0x1000
 
@@ -16,7 +18,7 @@ class Poison(NamedTuple):
     """A known filler or magic. ``kind`` is the crash kind that a dereference of it suggests."""
 
     text: str
-    kind: str
+    kind: Kind
 
 
 #: Pointers of include/linux/poison.h, with POISON_POINTER_DELTA of x86-64 and arm64. The second
@@ -36,7 +38,7 @@ _POISON_POINTERS: tuple[tuple[int, str, str], ...] = (
 )
 
 #: Fill bytes: byte, name, text, crash kind.
-_POISON_BYTES: dict[int, tuple[str, str, str]] = {
+_POISON_BYTES: dict[int, tuple[str, str, Kind]] = {
     0x6B: ("POISON_FREE", "slab object that was freed", "use-after-free"),
     0x5A: ("POISON_INUSE", "slab object that was never initialised", "slab-corruption"),
     0xA5: ("POISON_END", "last byte of a poisoned slab object", "slab-corruption"),

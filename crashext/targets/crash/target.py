@@ -24,6 +24,7 @@ from crashext.engine.model import (
 )
 from crashext.engine.modules import ModuleTable
 from crashext.engine.report import Report
+from crashext.engine.words import TaskContext
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
@@ -119,7 +120,7 @@ class CrashTarget:
         result.context = self._context(task)
         return result
 
-    def _context(self, task: int) -> Optional[str]:
+    def _context(self, task: int) -> Optional[TaskContext]:
         if self._report is not None and self._report.context not in (None, "process"):
             return self._report.context
         if self._frame_stack == "NMI":

@@ -10,6 +10,7 @@ import drgn
 from drgn import Object
 from drgn.helpers.linux.sched import task_cpu as drgn_task_cpu
 
+from crashext.engine.words import TaskContext
 from crashext.targets.drgn.asking import NO_ANSWER
 
 #: A kernel thread (include/linux/sched.h; unchanged since 2.6).
@@ -42,7 +43,7 @@ def task_cpu(task: Object) -> Optional[int]:
         return None
 
 
-def from_functions(names: Iterable[str]) -> Optional[str]:
+def from_functions(names: Iterable[str]) -> Optional[TaskContext]:
     """The context that a call path tells, innermost function first; None: plain process context.
 
     The first entry met from the inside out decides: a softirq runs on top of the interrupt that
@@ -58,7 +59,9 @@ def from_functions(names: Iterable[str]) -> Optional[str]:
     return None
 
 
-def of_crash(trace: Optional[drgn.StackTrace], stack: Optional[str], task: Object) -> Optional[str]:
+def of_crash(
+    trace: Optional[drgn.StackTrace], stack: Optional[str], task: Object
+) -> Optional[TaskContext]:
     """ "softirq", "hardirq", "nmi", "kthread" or "process"."""
     if trace is not None:
         found = from_functions(frame.name for frame in trace)

@@ -6,7 +6,7 @@ from typing import Optional
 import pytest
 
 from crashext.engine.bugsites import lookup
-from crashext.engine.model import KINDS
+from crashext.engine.kinds import KINDS
 
 
 @pytest.mark.parametrize(

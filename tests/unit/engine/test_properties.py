@@ -13,7 +13,8 @@ from crashext.engine.arch.arm64.esr import explain_esr
 from crashext.engine.arch.x86.pagefault import access_type, explain_error_code
 from crashext.engine.arch.x86.traps import TRAPS, explain_trap_error
 from crashext.engine.codes import explain_code
-from crashext.engine.model import KINDS, Rip, StackFrame
+from crashext.engine.kinds import KINDS
+from crashext.engine.model import Rip, StackFrame
 from crashext.errors import UsageError
 
 ADDRESSES = st.integers(0, 2**64 - 1)

@@ -5,7 +5,8 @@ from typing import Optional
 
 import pytest
 
-from crashext.engine.model import KINDS, Access, Culprit, Explanation, StackFrame
+from crashext.engine.kinds import KINDS
+from crashext.engine.model import Access, Culprit, Explanation, StackFrame
 from crashext.engine.report import Report
 from crashext.engine.title import bucket, bucket_of, shorten, stable_words, title, title_of
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crashext.engine import values
-from crashext.engine.model import KINDS
+from crashext.engine.kinds import KINDS
 from crashext.engine.values import AddressLayout, classify, describe, region_of
 
 

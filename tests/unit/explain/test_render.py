@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from crashext.engine.model import KINDS, Explanation
+from crashext.engine import title
+from crashext.engine.kinds import KINDS, Kind, registry
+from crashext.engine.model import Explanation
 from crashext.engine.verdict import explain, read_log
 from crashext.render import json as json_form
 from crashext.render import text
@@ -71,11 +73,10 @@ def test_every_null_key_has_a_reason(seed: Explanation) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_title_a_headline_and_a_next_step(kind: str) -> None:
-    from crashext.engine import advice, story, title
-
-    assert kind in advice.STEPS
-    assert kind in story.MEMORY_KINDS or kind in story.EVENTS
+def test_every_kind_has_a_title_a_headline_and_a_next_step(kind: Kind) -> None:
+    info = registry.INFO[kind]
+    assert info.advice
+    assert info.event.format(where="f", message="m", seconds="")
     assert title.title(kind, function="f", access="read") != kind
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import re
 
+from crashext.engine.kinds import KINDS
 from crashext.engine.log.prefix import strip
-from crashext.engine.model import KINDS
 from crashext.engine.report import LogFrame, LogSummary, LogSymbol, Report
 
 TEXT_FIELDS = (

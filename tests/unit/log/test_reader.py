@@ -10,7 +10,8 @@ from typing import Callable
 import pytest
 from log_cases import LOGS
 
-from crashext.engine.log import headers, parse, prefilter, scan
+from crashext.engine.kinds import panics, registry
+from crashext.engine.log import parse, prefilter, scan
 from crashext.engine.log.assemble import MAX_REPORTS
 from crashext.engine.log.prefix import strip
 from crashext.engine.log.reader import BLOCK
@@ -40,7 +41,7 @@ def test_prefilter_finds_every_line_that_begins_a_report(log) -> None:  # type: 
     for number, raw in enumerate(log.read_bytes().split(b"\n"), 1):
         line = strip(raw.decode("utf-8", "replace"), number)
         text = line.text.strip()
-        begins = headers.recognise(text) or headers.PANIC.match(text)
+        begins = registry.header(text) or panics.LINE.match(text)
         if line.program in ("", "kernel") and begins and not text.startswith(heralds):
             missed += [] if prefilter.candidates(raw) else [raw]
     assert missed == []

@@ -16,7 +16,7 @@ import pytest
 from cookiecutter.exceptions import FailedHookException  # type: ignore[import-untyped]
 from cookiecutter.main import cookiecutter  # type: ignore[import-untyped]
 
-from crashext.engine.model import KINDS
+from crashext.engine.kinds import KINDS
 from tests.unit.template.conftest import TEMPLATE, Generate
 
 MODULE_KINDS = json.loads((TEMPLATE / "cookiecutter.json").read_text())["kind"]

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from crashext.engine.words import AccessType
+
 #: FSR_WRITE: the access was a write.
 WRITE = 1 << 11
 #: FSR_LNX_PF: the kernel's own mark of a prefetch abort, an instruction fetch.
 FETCH = 1 << 31
 
 
-def access_type(fsr: int) -> str:
+def access_type(fsr: int) -> AccessType:
     """``"execute"``, ``"write"`` or ``"read"``."""
     if fsr & FETCH:
         return "execute"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Optional
 
 from crashext.engine.model import ErrorBit, ErrorCode
+from crashext.engine.words import AccessType
 
 PAGE_SIZE = 4096
 
@@ -74,7 +75,7 @@ def exception_class(esr: int) -> int:
     return esr >> 26 & 0x3F
 
 
-def access_type(esr: int) -> Optional[str]:
+def access_type(esr: int) -> Optional[AccessType]:
     """ "read", "write" or "execute"; None when the exception is no abort.
 
     WnR (bit 6) counts only for a data abort that is no cache maintenance (CM, bit 8).

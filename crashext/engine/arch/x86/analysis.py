@@ -9,6 +9,7 @@ from typing import Optional
 from crashext.engine import values
 from crashext.engine.arch.x86.decoder import Memory
 from crashext.engine.arch.x86.origin import Origin
+from crashext.engine.words import AccessType
 
 _MASK = (1 << 64) - 1
 
@@ -38,7 +39,7 @@ class Analysis:
     #: "memory", "call", "jump", "return", "stack", "string", "bug" (ud2), "breakpoint" (int3),
     #: "divide", "privileged", "fetch" (RIP itself is bad), "other"
     kind: str = "other"
-    access_type: Optional[str] = None
+    access_type: Optional[AccessType] = None
     access_size: Optional[int] = None
     operands: list[Operand] = field(default_factory=list)
     #: The operand that faulted, as far as the evidence tells.

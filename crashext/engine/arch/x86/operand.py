@@ -14,6 +14,7 @@ from crashext.engine.arch.x86 import origin
 from crashext.engine.arch.x86.analysis import Analysis, Operand, Words, near_null
 from crashext.engine.arch.x86.decoder import Decoded, Memory
 from crashext.engine.arch.x86.pagefault import access_type
+from crashext.engine.words import AccessType
 
 _MASK = (1 << 64) - 1
 #: A string instruction may report any address of the block that it was at (fast-string microcode).
@@ -216,7 +217,7 @@ def choose_operand(
         _bad_register(result, chosen.memory, known)
 
 
-def _own_access(memory: Memory) -> str:
+def _own_access(memory: Memory) -> AccessType:
     return "write" if memory.writes else "read"
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional
 
 from crashext.engine import errno
 from crashext.engine.model import ErrorBit, ErrorCode
+from crashext.engine.words import AccessType
 
 PROT = 1 << 0
 WRITE = 1 << 1
@@ -56,7 +57,7 @@ _BITS = (
 KNOWN = sum(1 << bit.bit for bit in _BITS)
 
 
-def access_type(code: int) -> str:
+def access_type(code: int) -> AccessType:
     """``"execute"``, ``"write"`` or ``"read"``: what the processor tried."""
     if code & INSTR:
         return "execute"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# ruff: noqa: E501 -- a table row is one fact; an expression broken over lines cannot be searched for
+"""Memory ran out."""
+
+from __future__ import annotations
+
+from crashext.engine.kinds.family import (
+    Anchor,
+    Family,
+    Header,
+    KindInfo,
+    Needle,
+    Panic,
+    Role,
+    Section,
+    Step,
+)
+
+# fmt: off
+_OOM_KILL_LINES = (
+    Section(r"oom-kill:constraint=(?P<constraint>\w{1,40})"),
+    Section(r"(?:Mem-Info:|Node \d|active_anon:|\s*(?:active_file|unevictable|slab_reclaimable|mapped|free|kernel_misc_reclaimable|sec_pagetables|shmem|bounce):\d|lowmem_reserve\[|Tasks state|\[ *pid *\]|\[ *\d{1,10}\] +\d|oom_reaper: |\d{1,12} (?:pages|total pagecache|hwpoisoned)|Swap cache stats|Free swap|Total swap|memory: usage|swap: usage|kmem: usage|Memory cgroup stats|Tasks in |\S{1,24} cpuset=)"),
+)
+_REPORT = (
+    Section(r"oom-kill:constraint=(?P<constraint>\w{1,40})"),
+    Section(r"(?:Mem-Info:|Node \d|active_anon:|\s*(?:active_file|unevictable|slab_reclaimable|mapped|free|kernel_misc_reclaimable|sec_pagetables|shmem|bounce):\d|lowmem_reserve\[|Tasks state|\[ *pid *\]|\[ *\d{1,10}\] +\d|oom_reaper: |\d{1,12} (?:pages|total pagecache|hwpoisoned)|Swap cache stats|Free swap|Total swap|memory: usage|swap: usage|kmem: usage|Memory cgroup stats|Tasks in |\S{1,24} cpuset=)"),
+)
+_HEADERS = (
+    # --- memory
+    Header("oom-kill", Role.START, "invoked oom-killer", r"(?P<comm>.{1,24}) invoked oom-killer: gfp_mask=(?P<gfp_mask>[^,\s]{1,100})(?:, (?:nodemask=\S+, )?order=(?P<order>-?\d{1,3}))?"),
+    Header("oom-kill", Role.START, "ut of memory", r"(?P<scope>Memory cgroup out of memory|Out of memory(?: \([\w -]{1,60}\))?): Kill(?:ed)? process (?P<victim_pid>\d{1,10}),? (?:UID \d+,? )?\((?P<victim>.{0,24}?)\)"),
+)
+_PANICS = (
+    Panic(r"(?:Out of memory|System is deadlocked on memory|out of memory)", "oom-panic", ("oom-kill",)),
+)
+_NEEDLES = (
+    Needle(b"invoked oom-killer: gfp_mask="),
+    Needle(b"ut of memory"),
+)
+# fmt: on
+
+FAMILY = Family(
+    name="oom",
+    meaning="Memory ran out.",
+    kinds=(
+        KindInfo(
+            "oom-kill",
+            meaning="Memory ran out, and a task was killed.",
+            title="out of memory (a task was killed)",
+            event="the kernel ran out of memory and killed a process",
+            advice=(Step("see who has the memory: tasks, slab or page cache", "kmem -i"),),
+            sections=_REPORT,
+            facts=(
+                "{scope}: {victim} (pid {victim_pid}) was killed",
+                "the allocation that failed: order {order}, {gfp_mask}",
+            ),
+            anchors=(Anchor.ALLOCATION,),
+        ),
+        KindInfo(
+            "oom-panic",
+            meaning="Memory ran out, and the kernel was told to panic or found nothing to kill.",
+            title="out of memory (panic)",
+            event="the kernel ran out of memory and was told to panic (vm.panic_on_oom, or nothing left to kill)",
+            advice=(
+                Step(
+                    "see who has the memory: tasks, slab or page cache",
+                    "kmem -i",
+                    "mem_usage(prog)",
+                ),
+            ),
+            sections=_REPORT,
+            facts=("the allocation that failed: order {order}, {gfp_mask}",),
+            anchors=(Anchor.ALLOCATION,),
+        ),
+    ),
+    headers=_HEADERS,
+    panics=_PANICS,
+    needles=_NEEDLES,
+)

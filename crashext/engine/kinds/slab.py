@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# ruff: noqa: E501 -- a table row is one fact; an expression broken over lines cannot be searched for
+"""Objects of the slab allocator: used, freed or overwritten out of turn."""
+
+from __future__ import annotations
+
+from crashext.engine.kinds.family import (
+    Anchor,
+    FactRow,
+    Family,
+    Header,
+    KindInfo,
+    Needle,
+    Note,
+    Role,
+    Step,
+)
+from crashext.engine.kinds.fragments import POINTER
+from crashext.engine.kinds.lines import SLUB
+from crashext.engine.kinds.steps import SLUB_DEBUG
+
+# fmt: off
+_FIRST_BYTE = (rf"(?P<corrupted>{POINTER}-{POINTER}) @offset=(?P<corrupted_offset>\d{{1,9}})\. "
+    r"First byte (?P<first_byte>0x[0-9a-f]{1,2}) instead of (?P<expected_byte>0x[0-9a-f]{1,2})")
+_FACTS: tuple[FactRow, ...] = (
+    (
+        "SLUB: {problem}, an object of cache {cache}",
+        "SLUB: {bug}, an object of cache {cache}",
+    ),
+    "the first wrong byte is {first_byte}, {expected_byte} was expected",
+    "allocated in {allocated_in}",
+    "freed in {freed_in}",
+)
+_HEADERS = (
+    Header("double-free", Role.START, "Object already free", r"BUG (?P<cache>\S{1,64}) \((?:Not tainted|Tainted[^)]{0,60})\): (?P<bug>Object already free)"),
+    Header("use-after-free", Role.START, "oison overwritten", r"BUG (?P<cache>\S{1,64}) \((?:Not tainted|Tainted[^)]{0,60})\): (?P<bug>[Pp]oison overwritten)"),
+    Header("slab-corruption", Role.START, "BUG ", r"BUG (?P<cache>\S{1,64}) \((?:Not tainted|Tainted[^)]{0,60})\): (?P<bug>(?!kasan: bad access).{1,120})"),
+    Header("double-free", Role.START, "slab error in", r"slab error in (?P<function>\w{1,60})\(\): cache `(?P<cache>[^']{1,64})': (?P<bug>double free.{0,80})"),
+    Header("slab-corruption", Role.START, "slab error in", r"slab error in (?P<function>\w{1,60})\(\): cache `(?P<cache>[^']{1,64})': (?P<bug>.{1,80})"),
+    Header("slab-corruption", Role.START, "lab corruption", r"Slab corruption(?: \([^)]{0,60}\))?: (?P<cache>\S{1,64}) start=(?P<object>[0-9a-fx]{1,18}), len=(?P<object_size>\d{1,9})"),
+)
+_NOTES = (
+    Note("use-after-free", "[Poison overwritten]", rf"\[(?P<problem>Poison overwritten)\] {_FIRST_BYTE}"),
+    Note("slab-corruption", "First byte 0x", rf"\[(?P<problem>[\w ]{{1,40}})\] {_FIRST_BYTE}"),
+    Note("double-free", "double free detected", r"(?:slab: )?(?P<message>double free detected.{0,120})"),
+)
+_NEEDLES = (
+    Needle(b"(): cache `"),
+    Needle(b"Slab corruption"),
+)
+# fmt: on
+
+FAMILY = Family(
+    name="slab",
+    meaning="Objects of the slab allocator: used, freed or overwritten out of turn.",
+    kinds=(
+        KindInfo(
+            "use-after-free",
+            meaning="An object was used after it was freed.",
+            title="use after free{in_access}",
+            event="{where} used an object that was freed",
+            advice=(
+                Step(
+                    "find who freed the object while {function} still used it: locking or reference"
+                ),
+                SLUB_DEBUG,
+            ),
+            sections=SLUB,
+            facts_of_cache=_FACTS,
+            anchors=(
+                Anchor.OBJECT,
+                Anchor.STACK,
+            ),
+            memory=True,
+            rough=True,
+        ),
+        KindInfo(
+            "double-free",
+            meaning="An object was freed twice.",
+            title="double free",
+            event="{where} freed an object that was free already",
+            advice=(
+                Step(
+                    "find the two paths that free the same object; clear the pointer after kfree()"
+                ),
+                SLUB_DEBUG,
+            ),
+            sections=SLUB,
+            facts_of_cache=_FACTS,
+            caller_reason="its caller freed or asked for memory that was already damaged or free",
+            caller_reason_role="allocator",
+            reported=True,
+        ),
+        KindInfo(
+            "slab-corruption",
+            meaning="A slab object, or the data of the allocator, was found overwritten.",
+            title="slab corruption",
+            event="a slab object was found overwritten, in {where}",
+            advice=(
+                Step("look at the object before the damaged one: its owner wrote past the end"),
+                SLUB_DEBUG,
+            ),
+            sections=SLUB,
+            facts_of_cache=_FACTS,
+            anchors=(
+                Anchor.OBJECT,
+                Anchor.STACK,
+            ),
+            caller_reason="its caller freed or asked for memory that was already damaged or free",
+            caller_reason_role="allocator",
+            reported=True,
+        ),
+    ),
+    headers=_HEADERS,
+    notes=_NOTES,
+    needles=_NEEDLES,
+)
