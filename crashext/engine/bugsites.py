@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
-from crashext.engine.functions import normalise
+from crashext.engine.blame.names import normalise
 from crashext.engine.kinds import Kind
 
 

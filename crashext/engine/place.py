@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from crashext.engine import blame, functions
+from crashext.engine import blame
 from crashext.engine.arch.x86 import insn
+from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
 from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
@@ -423,7 +424,7 @@ def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]
             continue
         if _INTERRUPT.match(frame.function):
             break
-        entry = _ENTRIES.get(functions.normalise(frame.function))
+        entry = _ENTRIES.get(normalise(frame.function))
         if entry is not None:
             if not names or names[-1] != entry:
                 names.append(entry)

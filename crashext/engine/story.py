@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case
 from crashext.engine.exitcode import describe_exit_code
-from crashext.engine.functions import normalise
 from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation
 from crashext.engine.words import Level

@@ -13,8 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
-from crashext.engine import functions
-from crashext.engine.functions import normalise
+from crashext.engine.blame import roles
+from crashext.engine.blame.names import normalise
 from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation, StackFrame
 from crashext.engine.report import Report
@@ -123,7 +123,7 @@ def bucket(
         name = normalise(frame.function)
         if culprit is not None and begin is None and name == culprit:
             begin = len(names)
-        category = functions.category(name)
+        category = roles.category(name)
         if names and category is not None and category.key == "entry":
             break  # what an interrupt or exception came into is chance
         if frame.inlined or (category is not None and name != culprit):

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from crashext.engine.blame.names import normalise
 from crashext.lab.truth import Truth
 
 #: The fields that are compared, in the order of the table.
@@ -83,9 +84,7 @@ def measured(log: str) -> Measured:
 
 def plain(function: Optional[str]) -> Optional[str]:
     """A function's name without what the compiler appends to a clone of it."""
-    if function is None:
-        return None
-    return re.sub(r"(\.(constprop|isra|part|cold|localalias|lto_priv)(\.\d+)?)+$", "", function)
+    return None if function is None else normalise(function)
 
 
 def compare(

@@ -7,7 +7,6 @@ the cost grows with the crash and not with the machine.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
@@ -16,6 +15,7 @@ from drgn import Object, Program
 from drgn.helpers.linux.kallsyms import module_kallsyms
 from drgn.helpers.linux.module import address_to_module, find_module, for_each_module
 
+from crashext.engine.blame.names import normalise
 from crashext.engine.model import SourceLocation
 from crashext.errors import Unknown
 from crashext.targets.base import Symbol
@@ -25,9 +25,6 @@ from crashext.targets.drgn.files import DebugFileFinder
 
 #: Lowest address of the kernel's half on every 64-bit machine that drgn knows.
 KERNEL_HALF = 1 << 63
-
-#: Suffixes that gcc and clang add to a function's name for a part or a clone of it.
-_CLONE = re.compile(r"(\.(isra|part|constprop|cold|llvm|lto_priv|localalias)(\.\d+)*)+$")
 
 #: Labels inside an assembler function that kallsyms (and so the log and crash) names instead of
 #: the function (SYM_INNER_LABEL in arch/x86/entry/entry_64.S). They have no size in the ELF.
@@ -44,11 +41,6 @@ MAX_MODULES = 4096
 _ALIASES = ("init_module", "cleanup_module")
 
 
-def base_name(name: str) -> str:
-    """``foo.isra.0.cold`` → ``foo``."""
-    return _CLONE.sub("", name)
-
-
 def choose_name(candidates: Iterable[str], function: Optional[str]) -> Optional[str]:
     """The symbol of several at one address that the source calls ``function``.
 
@@ -62,7 +54,7 @@ def choose_name(candidates: Iterable[str], function: Optional[str]) -> Optional[
     if function in names:
         return function
     for name in names:
-        if base_name(name) == function:
+        if normalise(name) == function:
             return name
     return function
 

@@ -7,22 +7,7 @@ from typing import Optional
 
 import pytest
 
-from crashext.targets.drgn.symbols import base_name, choose_name
-
-
-@pytest.mark.parametrize(
-    ("name", "base"),
-    [
-        ("device_add", "device_add"),
-        ("device_add.constprop.0", "device_add"),
-        ("foo.isra.0.cold", "foo"),
-        ("foo.part.12", "foo"),
-        ("foo.llvm.1234567890", "foo"),
-        ("foo.bar", "foo.bar"),
-    ],
-)
-def test_base_name(name: str, base: str) -> None:
-    assert base_name(name) == base
+from crashext.targets.drgn.symbols import choose_name
 
 
 @pytest.mark.parametrize(

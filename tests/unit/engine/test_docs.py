@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from crashext.engine import bugsites, functions, taint, values
+from crashext.engine import bugsites, taint, values
 from crashext.engine.arch.arm64.esr import explain_esr
 from crashext.engine.arch.x86.traps import TRAPS
+from crashext.engine.blame import roles
 from crashext.engine.codes import explain_code
 
 TEXT = (Path(__file__).parents[3] / "docs" / "oops-codes.md").read_text()
@@ -58,14 +59,14 @@ def test_esr() -> None:
 
 
 def test_helpers() -> None:
-    table = rows("Whom to blame")[: len(functions.CATEGORIES)]
+    table = rows("Whom to blame")[: len(roles.CATEGORIES)]
     assert [[row[0], row[2]] for row in table] == [
-        [entry.what, entry.reason] for entry in functions.CATEGORIES
+        [entry.what, entry.reason] for entry in roles.CATEGORIES
     ]
-    for (_, examples, _), entry in zip(table, functions.CATEGORIES):
+    for (_, examples, _), entry in zip(table, roles.CATEGORIES):
         for name in examples.split(", "):
             if " " not in name:
-                found = functions.category(name)
+                found = roles.category(name)
                 assert found is not None
                 assert found.key == entry.key
 

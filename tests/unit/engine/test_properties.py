@@ -8,10 +8,11 @@ from typing import Optional
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crashext.engine import blame, functions, taint, title
+from crashext.engine import blame, taint, title
 from crashext.engine.arch.arm64.esr import explain_esr
 from crashext.engine.arch.x86.pagefault import access_type, explain_error_code
 from crashext.engine.arch.x86.traps import TRAPS, explain_trap_error
+from crashext.engine.blame import names
 from crashext.engine.codes import explain_code
 from crashext.engine.kinds import KINDS
 from crashext.engine.model import Rip, StackFrame
@@ -68,8 +69,8 @@ PARTS = st.sampled_from(
 
 @given(st.text(max_size=60) | st.lists(PARTS, max_size=6).map("".join))
 def test_normalising_twice_changes_nothing_more(name: str) -> None:
-    once = functions.normalise(name)
-    assert functions.normalise(once) == once
+    once = names.normalise(name)
+    assert names.normalise(once) == once
 
 
 @given(ADDRESSES, st.none() | ADDRESSES, st.none() | ADDRESSES, st.none() | ADDRESSES)

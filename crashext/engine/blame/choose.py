@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from crashext.engine import functions
+from crashext.engine.blame import roles
+from crashext.engine.blame.names import normalise, without_noprof
+from crashext.engine.blame.roles import Category
 from crashext.engine.exitcode import describe_exit_code
-from crashext.engine.functions import Category, normalise
 from crashext.engine.model import Rip, StackFrame
 from crashext.engine.report import LogFrame, Report
 
@@ -67,13 +68,13 @@ class _Walk:
 
 def is_plumbing(function: str) -> bool:
     """Whether a function is entry glue or calling machinery that no path need show."""
-    found = functions.category(function)
+    found = roles.category(function)
     return found is not None and found.key in ("plumbing", "entry", "report", "thunk")
 
 
 def is_helper(function: str) -> bool:
     """Whether a function is passed over when a frame to blame is looked for."""
-    return functions.category(function) is not None
+    return roles.category(function) is not None
 
 
 def choose(
@@ -191,7 +192,7 @@ def _trusted(frames: Sequence[StackFrame]) -> _Frames:
         if not frame.reliable or frame.function is None:
             continue
         name = normalise(frame.function)
-        category = functions.category(name)
+        category = roles.category(name)
         if not frame.inlined:
             # A module's function that happens to have a helper's name lends it to none.
             outer = category if frame.module is None else None
@@ -230,7 +231,7 @@ def _caller_of_data(
             continue
         if index <= entry or (frame.size is not None and (frame.offset or 0) >= frame.size):
             continue  # a return address lies inside of its function
-        if functions.category(frame.function) is None:
+        if roles.category(frame.function) is None:
             return (
                 index,
                 f"{_CALLED_BAD}; the unwinder could not start at RIP, so this is the first code "
@@ -283,7 +284,7 @@ _OOM_PLUMBING = {
 
 def _out_of_memory(trusted: _Frames) -> Choice:
     for seen in trusted:
-        if functions.without_noprof(seen.name) in _OOM_PLUMBING:
+        if without_noprof(seen.name) in _OOM_PLUMBING:
             continue
         if seen.category is None:
             return (

@@ -6,8 +6,8 @@ from typing import Optional
 
 import pytest
 
-from crashext.engine import functions
-from crashext.engine.functions import normalise
+from crashext.engine.blame import roles
+from crashext.engine.blame.names import normalise
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from crashext.engine.functions import normalise
         ("foo.cold", "foo"),
         ("foo.llvm.1234567890123456789", "foo"),
         ("foo.lto_priv.0", "foo"),
+        ("foo.bar", "foo.bar"),
         ("__pfx_foo", "foo"),
         ("__cfi_foo", "foo"),
         ("foo+0x12/0x34", "foo"),
@@ -84,15 +85,15 @@ def test_what_compilers_add_is_taken_off(name: str, plain: str) -> None:
     ],
 )
 def test_categories(name: str, key: Optional[str]) -> None:
-    found = functions.category(name)
+    found = roles.category(name)
     assert (found.key if found else None) == key
 
 
 def test_no_function_is_in_two_categories() -> None:
-    counts = Counter(name for entry in functions.CATEGORIES for name in entry.names)
+    counts = Counter(name for entry in roles.CATEGORIES for name in entry.names)
     assert [name for name, count in counts.items() if count > 1] == []
 
 
 def test_category_keys_are_unique() -> None:
-    keys = [entry.key for entry in functions.CATEGORIES]
+    keys = [entry.key for entry in roles.CATEGORIES]
     assert len(keys) == len(set(keys))

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whom to blame: what a function is for (roles), where a report points (anchors), which frame.
+
+* :mod:`names` takes from a function's name what compilers add to it;
+* :mod:`roles` tells a helper from a function that acts for itself;
+* :mod:`choose` picks the frame to act on, from frames alone.
+"""
+
+from crashext.engine.blame.choose import (
+    Choice,
+    choose,
+    choose_track,
+    is_about_an_object,
+    is_helper,
+    is_plumbing,
+)
+
+__all__ = [
+    "Choice",
+    "choose",
+    "choose_track",
+    "is_about_an_object",
+    "is_helper",
+    "is_plumbing",
+]
