@@ -39,7 +39,7 @@ _NEEDLES = (
 
 #: ``Kernel panic - not syncing: `` and its end mark
 LINE = re.compile(
-    r"(?P<end>---\[ end )?Kernel panic - not syncing: ?(?P<message>.{0,500}?)(?: \]---)?\s*$"
+    r"(?P<end>---\[ end )?Kernel panic - not syncing: ?(?P<message>.{0,500}?)(?: \]---)?$"
 )
 
 FAMILY = Family(

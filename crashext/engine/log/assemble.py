@@ -25,6 +25,9 @@ MAX_REPORT_LINES = 20_000
 
 #: So many reports are kept: of a flood the first, the fatal and the last ones.
 MAX_REPORTS = 200
+#: So many callers are told apart at a time. Each may have a report open; a machine with more CPUs
+#: than this that all report at once is not known, a flood of made-up caller tags is easily made.
+MAX_STREAMS = 1024
 
 _LINUX_VERSION = re.compile(r"Linux version (?P<release>\S{1,200})")
 _CUT_HERE = "[ cut here ]"
@@ -49,6 +52,7 @@ class _Stream:
     def __init__(self) -> None:
         self.builder: Optional[ReportBuilder] = None
         self.gap = 0
+        self.last = 0  # number of its last line
         self.notes: deque[tuple[Note, Match[str], Line]] = deque(maxlen=4)
         #: The last "cut here" mark and what was said since: the text of WARN().
         self.cut_here: Optional[Line] = None
@@ -81,7 +85,10 @@ class Assembler:
             return
         stream = self._streams.get((line.host, line.caller))
         if stream is None:
+            if len(self._streams) >= MAX_STREAMS:
+                self._forget_streams()
             stream = self._streams[(line.host, line.caller)] = _Stream()
+        stream.last = line.number
         bare = line.text.strip()
         if "Linux version " in bare and (match := _LINUX_VERSION.match(bare)):
             self._boot(match["release"])
@@ -98,6 +105,12 @@ class Assembler:
         """Lines were left out here that hold nothing of interest."""
         if not self._open:
             self._streams.clear()
+
+    def _forget_streams(self) -> None:
+        """Keeps memory bounded: of the callers the half that was silent for longest goes."""
+        by_age = sorted(self._streams, key=lambda key: self._streams[key].last)
+        for key in by_age[: MAX_STREAMS // 2]:
+            self._close(self._streams.pop(key))
 
     def _boot(self, release: str) -> None:
         self._boots += 1
@@ -162,7 +175,8 @@ class Assembler:
             stream.builder.closed = True
         self._attach(stream, builder)
         self._builders.append(builder)
-        if len(self._builders) > MAX_REPORTS:
+        # Two at a time, for reports that are still open cannot go and may have made a backlog.
+        for _ in range(min(2, len(self._builders) - MAX_REPORTS)):
             self._drop_one()
 
     def _drop_one(self) -> None:

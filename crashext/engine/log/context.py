@@ -25,8 +25,8 @@ class CpuLine(NamedTuple):
 _WHO = r"CPU: (?P<cpu>[0-9]{1,6}) (?:UID: (?P<uid>[0-9]{1,10}) )?PID: (?P<pid>[0-9]{1,10}) Comm: "
 _CPU = re.compile(
     rf"{_WHO}(?P<comm>.{{0,24}}?) "
-    r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +"
-    r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*?))? *$"
+    r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) {1,40}"
+    r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*))? *$"
 )
 _CPU_CUT = re.compile(rf"{_WHO}(?P<comm>.{{1,32}})")
 # The beginning of what follows the name, however little of it there is
@@ -55,6 +55,7 @@ def taint_letters(field: str) -> str:
 
 def parse_cpu_line(text: str) -> Optional[CpuLine]:
     """The task line of a report, in the forms before and since 3.9, whole or cut."""
+    text = text.rstrip()
     match = _CPU.match(text) or _PID.match(text)
     if match is None:
         match = _CPU_CUT.match(text)
@@ -129,12 +130,13 @@ def parse_modules(text: str) -> tuple[list[LogModule], Optional[str]]:
     return modules, last_unloaded
 
 
-_MODULES_MORE = re.compile(
-    r" *(?:[A-Za-z0-9_][\w-]*(?:\([A-Z]*[+-]?\))?(?: +|$))*"
-    r"(?:\[last(?: unloaded:?.*)?|unloaded: [^\]]*\])? *$"
-)
+_UNLOADED_CUT = re.compile(r"\[last(?: unloaded:?.*)?|unloaded: [^\]]*\]")
 
 
 def continues_modules(text: str) -> bool:
     """Whether a line can be the wrapped rest of ``Modules linked in:``."""
-    return bool(text.strip()) and _MODULES_MORE.match(text) is not None
+    words = text.split()
+    for index, word in enumerate(words):
+        if not _MODULE.fullmatch(word) or word[0] == "-":
+            return _UNLOADED_CUT.fullmatch(" ".join(words[index:])) is not None
+    return bool(words)

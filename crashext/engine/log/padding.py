@@ -18,6 +18,6 @@ PADDING = re.compile(
 )
 #: Rows of a hex dump: old stack dumps, KASAN's shadow, a page's raw words.
 HEX_ROW = re.compile(
-    r"[ >\t]*(?:[0-9a-f]{4,16}: ?)?(?:(?:[0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{2}|\?{2})[ \[\]<>]+){2,}"
+    r"[ >\t]*(?:[0-9a-f]{4,16}: ?)?(?:(?:[0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{2}|\?{2})[ \[\]<>]{1,40}){2,}"
     r"(?:[0-9a-f]{1,16}\]?)?(?:  .{0,40})?\s*$"
 )

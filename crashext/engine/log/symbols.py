@@ -33,31 +33,32 @@ _DECODED = (
     rf"(?P<name>{_NAME}) \({_FILE}[^()]*(?:\([^()]*\)[^()]*)*\)"
     r"(?: \[?(?P<module>[a-zA-Z][\w-]*)\]?)?"
 )
-_ADDRESS = r"\[<\s*(?P<address>[0-9a-f]{8,16}|\(null\))>\]"
+# Blanks between the parts of a frame. Bounded: where two repeats of blanks could share a run of
+# them, a line of 16 kB of blanks would be matched in quadratic time.
+_GAP = r"\s{1,40}"
+_ADDRESS = r"\[<\s{0,40}(?P<address>[0-9a-f]{8,16}|\(null\))>\]"
 
 # x86's RIP line up to 4.9 has the address twice.
-_ANY = _compile(rf"\s*(?:{_ADDRESS}\s+){{0,2}}{_SYMBOL}")
-_ANY_DECODED = _compile(rf"\s*{_DECODED}")
+_ANY = _compile(rf"(?:{_ADDRESS}{_GAP}){{0,2}}{_SYMBOL}")
+_ANY_DECODED = _compile(_DECODED)
 # " (P)" and alike at the end: arm64's source of a frame (stack_trace_print, since 6.13).
-_END = r"(?: \([A-Z]{1,4}\))?(?P<inline> \[inline\])?\s*$"
-_FRAME = _compile(rf"\s*(?:{_ADDRESS}\s+)?(?P<unreliable>\? )?\s*{_SYMBOL}{_END}")
-_FRAME_DECODED = _compile(rf"\s*(?P<unreliable>\? )?{_DECODED}{_END}")
-_FRAME_INLINE = _compile(
-    rf"\s*(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])\s*$"
-)
+_END = r"(?: \([A-Z]{1,4}\))?(?P<inline> \[inline\])?$"
+_FRAME = _compile(rf"(?:{_ADDRESS}{_GAP})?(?P<unreliable>\? )?\s{{0,40}}{_SYMBOL}{_END}")
+_FRAME_DECODED = _compile(rf"(?P<unreliable>\? )?{_DECODED}{_END}")
+_FRAME_INLINE = _compile(rf"(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])$")
 # arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20".
 # powerpc: "[c00000003ffe3c50] [c0000000009d1b70] foo+0x90/0xc0 (unreliable)".
 _FRAME_ARM = _compile(
-    rf"\s*(?:\[<[0-9a-f]{{8}}>\] )?"
+    rf"(?:\[<[0-9a-f]{{8}}>\] )?"
     rf"\(?{_NAME}(?:\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}})?(?: \[[\w-]+\])?\)? from "
     r"(?:\[<(?P<address>[0-9a-f]{8})>\] )?"
     rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
-    rf"(?: {_MODULE})?\)?\s*$"
+    rf"(?: {_MODULE})?\)?$"
 )
 _FRAME_POWERPC = _compile(
-    r"\s*\[[0-9a-f]{8,16}\] \[(?P<address>[0-9a-f]{8,16})\] "
+    r"\[[0-9a-f]{8,16}\] \[(?P<address>[0-9a-f]{8,16})\] "
     rf"(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
-    rf"(?: {_MODULE})?(?P<unreliable> \(unreliable\))?\s*$"
+    rf"(?: {_MODULE})?(?P<unreliable> \(unreliable\))?$"
 )
 
 
@@ -91,12 +92,14 @@ def _symbol(match: Match[str], line_no: int) -> LogSymbol:
 
 def parse_symbol(text: str, line_no: int) -> Optional[LogSymbol]:
     """The symbol at the start of ``text``, with the address where the line has one."""
+    text = text.strip()
     match = _ANY.match(text) or _ANY_DECODED.match(text)
     return None if match is None else _symbol(match, line_no)
 
 
 def parse_frame(text: str, line_no: int, stack: str) -> Optional[LogFrame]:
     """A whole line that is one stack frame, in any style; None for any other line."""
+    text = text.strip()
     match = _FRAME.match(text)
     if match is None:
         if " from " in text:
@@ -105,7 +108,7 @@ def parse_frame(text: str, line_no: int, stack: str) -> Optional[LogFrame]:
             match = _FRAME_POWERPC.match(text)
         elif "(" in text:
             match = _FRAME_DECODED.match(text)
-        elif text.rstrip().endswith(" [inline]"):
+        elif text.endswith(" [inline]"):
             match = _FRAME_INLINE.match(text)
         if match is None:
             return None
