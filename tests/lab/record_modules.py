@@ -14,12 +14,12 @@ from typing import Any
 
 from crashext.engine.elf import read_elf
 from crashext.engine.integrity import compare_module
+from crashext.kernel.modules import facts, records, table
 from crashext.lab.cache import Cache
 from crashext.lab.kernels import Kernels
 from crashext.opening import open_target
 from crashext.targets.drgn import DrgnTarget
-from crashext.targets.modules import facts, records, table
-from crashext.targets.modules.layout import DrgnMemory
+from crashext.targets.drgn.port import DrgnPort
 from tests.lab.planted_dump import planted
 from tests.unit.modules.recorded import DATA, RELEASES, Recorder
 
@@ -31,7 +31,7 @@ def record(release: str, cache: Cache) -> None:
     target = open_target(str(dump.vmcore))
     assert isinstance(target, DrgnTarget)
     deep = target.deep_modules
-    recorder = Recorder(DrgnMemory(target.prog))
+    recorder = Recorder(DrgnPort(target.prog))
     names: dict[str, Any] = {}
     resolved: dict[str, Any] = {}
 

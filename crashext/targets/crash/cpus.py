@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from crashext.errors import Unknown
-from crashext.targets.crash.memory import PykdumpMemory
+from crashext.targets.crash.port import CrashPort
 from crashext.targets.drgn.exception import Stack
 
 _IRQ_STACK_SIZE = 16384
@@ -26,7 +26,7 @@ TASK = "struct task_struct"
 
 
 class Cpus:
-    def __init__(self, memory: PykdumpMemory) -> None:
+    def __init__(self, memory: CrashPort) -> None:
         self._memory = memory
 
     def panic_cpu(self) -> Optional[int]:

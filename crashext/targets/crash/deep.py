@@ -25,7 +25,7 @@ from crashext.errors import Unknown
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
 from crashext.targets.crash.target import CrashTarget
 from crashext.targets.drgn import DrgnTarget
-from crashext.targets.modules.drgn import DrgnModules, ModuleQuestions
+from crashext.targets.drgn.modules.deep import DrgnModules, ModuleQuestions
 
 
 class DeepCrashTarget(ModuleQuestions, CrashTarget):

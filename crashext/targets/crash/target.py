@@ -26,14 +26,14 @@ from crashext.engine.modules import ModuleTable
 from crashext.engine.report import Report
 from crashext.engine.words import TaskContext
 from crashext.errors import Unknown
+from crashext.kernel.modules import records, table
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
 from crashext.targets.crash import lines, names, path, registers
 from crashext.targets.crash.cpus import Cpus
-from crashext.targets.crash.memory import PykdumpMemory
+from crashext.targets.crash.port import CrashPort
 from crashext.targets.drgn import exception
 from crashext.targets.drgn.exception import Stack
-from crashext.targets.modules import records, table
 
 #: A kernel thread (include/linux/sched.h; unchanged since 2.6).
 _PF_KTHREAD = 0x00200000
@@ -54,7 +54,7 @@ class CrashTarget:
     ) -> None:
         self.source_dirs: list[str] = list(source_dirs or [])
         self.module_dirs: list[str] = []
-        self.memory = PykdumpMemory()
+        self.memory = CrashPort()
         self.cpus = Cpus(self.memory)
         self._why_shallow = why_shallow
         self._sources = SourceFiles(self.source_dirs)

@@ -31,8 +31,8 @@ from crashext.targets.drgn import context, cpus, exception, lines, locks, printk
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.exception import Stack
 from crashext.targets.drgn.files import DebugFileFinder
+from crashext.targets.drgn.modules.deep import ModuleQuestions
 from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
-from crashext.targets.modules.drgn import ModuleQuestions
 
 #: No line has this number.
 _NOT_ASKED = -1

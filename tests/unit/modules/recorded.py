@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Optional
 
 from crashext.errors import Unknown
-from crashext.targets.modules.memory import KernelMemory, Member
+from crashext.kernel.port import Member, Port
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "modules"
 RELEASES = ("5.10", "6.1", "6.12")
 
 
 class Recorded:
-    """A :class:`KernelMemory` from a recording. ``patch`` and ``hole`` damage it."""
+    """A :class:`Port` from a recording. ``patch`` and ``hole`` damage it."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.word = 8
@@ -87,9 +87,9 @@ def ko(release: str) -> bytes:
 
 
 class Recorder:
-    """Wraps a KernelMemory and keeps every question with its answer."""
+    """Wraps a Port and keeps every question with its answer."""
 
-    def __init__(self, kernel: KernelMemory) -> None:
+    def __init__(self, kernel: Port) -> None:
         self._kernel = kernel
         self.word, self.little = kernel.word, kernel.little
         self.memory: dict[int, bytes] = {}

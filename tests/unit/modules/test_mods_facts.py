@@ -10,8 +10,8 @@ import recorded
 from recorded import RELEASES, Recorded
 
 from crashext.errors import Unknown
-from crashext.targets.modules import facts, records, table
-from crashext.targets.modules.memory import Record
+from crashext.kernel.memory import Record
+from crashext.kernel.modules import facts, records, table
 
 
 @pytest.fixture(params=RELEASES)

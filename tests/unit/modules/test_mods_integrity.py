@@ -15,7 +15,7 @@ from crashext.engine.elf import PT_LOAD, Elf, Segment, read_elf
 from crashext.engine.integrity import Integrity
 from crashext.engine.patching import probe_site
 from crashext.engine.relocate import Loader
-from crashext.targets.modules import facts, table
+from crashext.kernel.modules import facts, table
 
 
 class Loaded:

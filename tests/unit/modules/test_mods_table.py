@@ -15,9 +15,9 @@ from recorded import RELEASES, Recorded
 
 from crashext.engine.elf import read_elf
 from crashext.errors import Unknown
-from crashext.targets.modules import table
-from crashext.targets.modules.memory import walk_list
-from crashext.targets.modules.table import MODULE, Walk
+from crashext.kernel.memory import walk_list
+from crashext.kernel.modules import table
+from crashext.kernel.modules.table import MODULE, Walk
 
 #: The kernel's order: the newest first.
 LOADED = ["planted_stays", "planted_user", "planted", "qemu_fw_cfg"]

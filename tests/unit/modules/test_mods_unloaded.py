@@ -10,7 +10,7 @@ from recorded import Recorded
 
 from crashext.engine.modules import UnloadedModule
 from crashext.errors import Unknown
-from crashext.targets.modules import records
+from crashext.kernel.modules import records
 
 HEAD, NODE = 0x1000, 0x2000
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import Optional
 
 from crashext.errors import Unknown
-from crashext.targets.modules.memory import KernelMemory, read_pointer, read_unsigned
+from crashext.kernel.memory import read_pointer, read_unsigned
+from crashext.kernel.port import Port
 
 #: More attributes than this is a damaged count or an array without an end.
 MAX_ATTRIBUTES = 4096
 
 
-def entries(kernel: KernelMemory, holder: str, address: int, counter: str, entry: str) -> list[int]:
+def entries(kernel: Port, holder: str, address: int, counter: str, entry: str) -> list[int]:
     """The addresses of the attributes that ``holder`` (a struct at ``address``) has.
 
     ``entry`` is the type of an element of its array ``attrs``, ``counter`` the name of the count.
@@ -47,7 +48,7 @@ def entries(kernel: KernelMemory, holder: str, address: int, counter: str, entry
     return found
 
 
-def value(kernel: KernelMemory, entry: str, address: int, path: str) -> Optional[int]:
+def value(kernel: Port, entry: str, address: int, path: str) -> Optional[int]:
     """One member of an attribute; None when its type has no such member."""
     member = kernel.member(entry, path)
     return read_unsigned(kernel, address + member.offset, member.size) if member else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A drgn Program as :class:`.memory.KernelMemory`."""
+"""A drgn Program as :class:`crashext.kernel.port.Port`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Optional
 import drgn
 from drgn import Program, Type, TypeKind
 
+from crashext.kernel.port import Member
 from crashext.targets.drgn.asking import NO_ANSWER, asking
-from crashext.targets.modules.memory import Member
 
 
-class DrgnMemory:
+class DrgnPort:
     """Memory and types of one program; look-ups are kept."""
 
     def __init__(self, prog: Program) -> None:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Bytes and type layouts of a kernel: all that the module walker asks for."""
+"""Structures, integers, strings and lists, decoded from bytes that a port reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Optional, Protocol
+from typing import Optional
 
 from crashext.errors import Unknown
+from crashext.kernel.port import Member, Port
 
 #: A string that the kernel keeps by pointer (version, section name) is cut after this many bytes.
 MAX_STRING = 256
@@ -16,40 +16,11 @@ MAX_STRING = 256
 MAX_NODES = 20_000
 
 
-class Member(NamedTuple):
-    """Where a member is in its structure, in bytes."""
-
-    offset: int
-    size: int
-
-
-class KernelMemory(Protocol):
-    """One kernel's memory and types."""
-
-    word: int  # bytes of a pointer
-    little: bool
-
-    def read(self, address: int, size: int) -> bytes:
-        """Raises Unknown when any byte of it cannot be read."""
-
-    def symbol(self, name: str) -> Optional[int]:
-        """The address of a variable or function of the kernel proper."""
-
-    def sizeof(self, type_name: str) -> Optional[int]:
-        """``struct module`` → its size; None when the kernel has no such type."""
-
-    def member(self, type_name: str, path: str) -> Optional[Member]:
-        """``("struct module", "mkobj.kobj")``; None when the type or the member is not there."""
-
-    def enumerators(self, type_name: str) -> Mapping[str, int]:
-        """``enum mod_mem_type`` → name → value; empty when the kernel has no such type."""
-
-
 @dataclass(frozen=True)
 class Record:
     """The bytes of one structure, read at once; members are decoded from them."""
 
-    kernel: KernelMemory
+    kernel: Port
     type_name: str
     address: int
     data: bytes
@@ -82,7 +53,7 @@ class Record:
         return member
 
 
-def read_record(kernel: KernelMemory, type_name: str, address: int) -> Record:
+def read_record(kernel: Port, type_name: str, address: int) -> Record:
     """Reads a whole structure. Raises Unknown when the type or the memory is not there."""
     size = kernel.sizeof(type_name)
     if size is None:
@@ -90,15 +61,15 @@ def read_record(kernel: KernelMemory, type_name: str, address: int) -> Record:
     return Record(kernel, type_name, address, kernel.read(address, size))
 
 
-def read_unsigned(kernel: KernelMemory, address: int, size: int) -> int:
+def read_unsigned(kernel: Port, address: int, size: int) -> int:
     return int.from_bytes(kernel.read(address, size), "little" if kernel.little else "big")
 
 
-def read_pointer(kernel: KernelMemory, address: int) -> int:
+def read_pointer(kernel: Port, address: int) -> int:
     return read_unsigned(kernel, address, kernel.word)
 
 
-def read_pointers(kernel: KernelMemory, address: int, count: int) -> list[int]:
+def read_pointers(kernel: Port, address: int, count: int) -> list[int]:
     """``count`` pointers, read at once."""
     order = "little" if kernel.little else "big"
     raw = kernel.read(address, count * kernel.word)
@@ -108,7 +79,7 @@ def read_pointers(kernel: KernelMemory, address: int, count: int) -> list[int]:
     ]
 
 
-def read_string(kernel: KernelMemory, address: int, limit: int = MAX_STRING) -> str:
+def read_string(kernel: Port, address: int, limit: int = MAX_STRING) -> str:
     """A NUL-terminated string; one without an end is cut after ``limit`` bytes and marked ``…``.
 
     Read piecewise, so that a string near the end of readable memory is not lost.
@@ -150,7 +121,7 @@ class ListWalk:
     recovered: int = 0
 
 
-def walk_list(kernel: KernelMemory, head: int, limit: int = MAX_NODES) -> ListWalk:
+def walk_list(kernel: Port, head: int, limit: int = MAX_NODES) -> ListWalk:
     """The nodes of a ``struct list_head`` list (include/linux/list.h).
 
     Stops at a link that cannot be read, closes a cycle, or exceeds ``limit`` nodes; then walks
@@ -174,7 +145,7 @@ _MET = "met the nodes that were found forward"
 
 
 def _follow(
-    kernel: KernelMemory, head: int, start: int, link: int, known: set[int], limit: int
+    kernel: Port, head: int, start: int, link: int, known: set[int], limit: int
 ) -> tuple[list[int], Optional[Break]]:
     """Nodes over ``next`` (link 0) or ``prev`` (link 1) until the head or a problem."""
     nodes: list[int] = []
@@ -200,7 +171,7 @@ def _follow(
     return nodes, None
 
 
-def _prev_breaks(kernel: KernelMemory, head: int, nodes: list[int]) -> list[Break]:
+def _prev_breaks(kernel: Port, head: int, nodes: list[int]) -> list[Break]:
     """Nodes whose ``prev`` does not point back: the list was changed behind the kernel's back."""
     breaks = []
     expected = head

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel's memory and layouts (targets.modules.memory.KernelMemory) over PyKdump's names."""
+"""PyKdump's names as :class:`crashext.kernel.port.Port`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
+from crashext.kernel.port import Member
 from crashext.targets.crash import names
-from crashext.targets.modules.memory import Member
 
 
-class PykdumpMemory:
+class CrashPort:
     """The open dump's kernel."""
 
     word = 8

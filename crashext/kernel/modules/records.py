@@ -9,18 +9,18 @@ from typing import Optional
 from crashext.engine import taint
 from crashext.engine.modules import UnloadedModule
 from crashext.errors import Unknown
-from crashext.targets.modules.memory import (
-    KernelMemory,
+from crashext.kernel.memory import (
     read_record,
     read_string,
     text_of,
     walk_list,
 )
+from crashext.kernel.port import Port
 
 _NAME = 64
 
 
-def last_name(memory: KernelMemory) -> Optional[str]:
+def last_name(memory: Port) -> Optional[str]:
     """``last_unloaded_module``: the name, or (since 6.0) a structure that begins with it
     (commit 6f1dae1d84b6 "module: Show the last unloaded module's taint flag(s)")."""
     address = memory.symbol("last_unloaded_module")
@@ -29,7 +29,7 @@ def last_name(memory: KernelMemory) -> Optional[str]:
     return read_string(memory, address, _NAME) or None
 
 
-def tainted(memory: KernelMemory) -> Iterator[UnloadedModule]:
+def tainted(memory: Port) -> Iterator[UnloadedModule]:
     """``unloaded_tainted_modules`` (6.0, CONFIG_MODULE_UNLOAD_TAINT_TRACKING)."""
     kind = "struct mod_unload_taint"
     head, link = memory.symbol("unloaded_tainted_modules"), memory.member(kind, "list")

@@ -19,10 +19,8 @@ from crashext.engine.elf import NT_GNU_BUILD_ID, parse_notes
 from crashext.engine.model import Module, ModuleRegion
 from crashext.engine.modules import ModuleTable
 from crashext.errors import Unknown
-from crashext.targets.modules import sysfs
-from crashext.targets.modules.memory import (
+from crashext.kernel.memory import (
     Break,
-    KernelMemory,
     Record,
     read_pointer,
     read_pointers,
@@ -32,6 +30,8 @@ from crashext.targets.modules.memory import (
     text_of,
     walk_list,
 )
+from crashext.kernel.modules import sysfs
+from crashext.kernel.port import Port
 
 MODULE = "struct module"
 
@@ -102,7 +102,7 @@ class Walk:
         return [known.get(address, f"0x{address:x} (not in the list)") for address in addresses]
 
 
-def walk_modules(kernel: KernelMemory) -> Walk:
+def walk_modules(kernel: Port) -> Walk:
     """All modules of the kernel. Raises Unknown when the list's head or type is not there."""
     head = kernel.symbol("modules")
     if head is None:
@@ -125,7 +125,7 @@ def walk_modules(kernel: KernelMemory) -> Walk:
     return walk
 
 
-def _compare_with_sysfs(kernel: KernelMemory, walk: Walk) -> None:
+def _compare_with_sysfs(kernel: Port, walk: Walk) -> None:
     """Modules that are in one of the kernel's two books and not in the other.
 
     /sys/module (``module_kset``) lists modules too. A module that is only there was lost to a
@@ -149,7 +149,7 @@ def _compare_with_sysfs(kernel: KernelMemory, walk: Walk) -> None:
             entry.module.damage.append("it is in the module list and not in /sys/module: hidden")
 
 
-def in_sysfs(kernel: KernelMemory) -> list[int]:
+def in_sysfs(kernel: Port) -> list[int]:
     """``struct module`` addresses of the loadable modules that /sys/module shows."""
     kset, kind = kernel.symbol("module_kset"), "struct module_kobject"
     head = kernel.member("struct kset", "list")
@@ -181,7 +181,7 @@ def _same_names(walk: Walk) -> None:
             entry.module.damage.append(f"another module (0x{other:x}) has the same name")
 
 
-def read_module(kernel: KernelMemory, address: int) -> Loaded:
+def read_module(kernel: Port, address: int) -> Loaded:
     """Decodes one ``struct module``. Never raises: what fails is in ``module.damage``."""
     try:
         record = read_record(kernel, MODULE, address)
@@ -208,7 +208,7 @@ def read_module(kernel: KernelMemory, address: int) -> Loaded:
     return loaded
 
 
-def _name_alone(kernel: KernelMemory, address: int) -> str:
+def _name_alone(kernel: Port, address: int) -> str:
     member = kernel.member(MODULE, "name")
     try:
         if member is not None:

@@ -22,11 +22,12 @@ from crashext.engine.modules import (
 )
 from crashext.engine.patching import Site, probe_site
 from crashext.errors import Unknown
+from crashext.kernel.modules import facts, records
+from crashext.kernel.modules.table import Loaded, Walk, walk_modules
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
-from crashext.targets.modules import facts, pointers, records, unloaded
-from crashext.targets.modules.codefiles import CodeFile, CodeFiles
-from crashext.targets.modules.layout import DrgnMemory
-from crashext.targets.modules.table import Loaded, Walk, walk_modules
+from crashext.targets.drgn.modules import pointers, unloaded
+from crashext.targets.drgn.modules.codefiles import CodeFile, CodeFiles
+from crashext.targets.drgn.port import DrgnPort
 
 if TYPE_CHECKING:
     from crashext.targets.base import ExceptionFrame
@@ -48,7 +49,7 @@ class DrgnModules:
         self._prog = prog
         self._symbols = symbols
         self._traces = traces
-        self._memory = DrgnMemory(prog)
+        self._memory = DrgnPort(prog)
         self._files = CodeFiles(prog)
         self._walked: Optional[Walk] = None
         self._kallsyms: dict[str, list[facts.ModuleSymbol]] = {}

@@ -11,10 +11,10 @@ from drgn.helpers.linux.list import list_for_each_entry
 
 from crashext.engine.modules import FreedRange, Unloaded
 from crashext.errors import Unknown
+from crashext.kernel.modules import records
+from crashext.kernel.port import Port
 from crashext.targets.drgn.asking import asking
 from crashext.targets.drgn.files import vmcoreinfo
-from crashext.targets.modules import records
-from crashext.targets.modules.memory import KernelMemory
 
 #: __START_KERNEL_map (arch/x86/include/asm/page_64_types.h): the kernel image, then the modules.
 _KERNEL_MAP = 0xFFFFFFFF80000000
@@ -23,7 +23,7 @@ _MODULES_END = 0xFFFFFFFFFF000000
 _MAX_AREAS = 100_000
 
 
-def read(prog: Program, memory: KernelMemory) -> Unloaded:
+def read(prog: Program, memory: Port) -> Unloaded:
     """Names of unloaded modules and the freed ranges; ``left_behind`` stays empty."""
     result = Unloaded()
     try:

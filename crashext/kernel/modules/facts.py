@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sections, parameters, exported symbols and the symbol table of one loaded module.
 
-Pure over :class:`.memory.KernelMemory`. Layouts are told apart by the members that exist.
+Pure over :class:`crashext.kernel.port.Port`. Layouts are told apart by the members that exist.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Optional
 from crashext.engine.elf import STT_FUNC, STT_OBJECT
 from crashext.engine.modules import Export, ModuleSection, Parameter
 from crashext.errors import Unknown
-from crashext.targets.modules import sysfs
-from crashext.targets.modules.memory import (
-    KernelMemory,
+from crashext.kernel.memory import (
     Record,
     read_string,
     read_unsigned,
     text_of,
 )
+from crashext.kernel.modules import sysfs
+from crashext.kernel.port import Port
 
 #: More parameters, exported symbols or symbols than this is a damaged count.
 MAX_PARAMETERS = 4096
@@ -124,9 +124,7 @@ def symbols(record: Record) -> list[ModuleSymbol]:
     return _decode_symbols(kernel, raw, entry, values["strtab"])
 
 
-def _decode_symbols(
-    kernel: KernelMemory, raw: bytes, entry: int, strings: int
-) -> list[ModuleSymbol]:
+def _decode_symbols(kernel: Port, raw: bytes, entry: int, strings: int) -> list[ModuleSymbol]:
     order = "little" if kernel.little else "big"
 
     def number(piece: bytes) -> int:
@@ -161,7 +159,7 @@ def _decode_symbols(
     return sorted(found, key=lambda symbol: symbol.address)
 
 
-def _read_table(kernel: KernelMemory, address: int, last: int) -> bytes:
+def _read_table(kernel: Port, address: int, last: int) -> bytes:
     """The string table up to the end of the string at offset ``last``."""
     if not address:
         return b""
@@ -238,7 +236,7 @@ def _parameter(entry: Record, name_of: Callable[[int], Optional[str]]) -> Parame
     return parameter
 
 
-def decode(kernel: KernelMemory, kind: Optional[str], pointer: int) -> Optional[str]:
+def decode(kernel: Port, kind: Optional[str], pointer: int) -> Optional[str]:
     """A parameter's value in the form of /sys/module/NAME/parameters; None: unknown type."""
     if kind in ("bool", "bool_enable_only", "invbool"):
         on = read_unsigned(kernel, pointer, 1) != 0
@@ -255,7 +253,7 @@ def decode(kernel: KernelMemory, kind: Optional[str], pointer: int) -> Optional[
     return hex(value) if kind == "hexint" else str(value)
 
 
-def _kparam_string(kernel: KernelMemory, address: int) -> str:
+def _kparam_string(kernel: Port, address: int) -> str:
     place = kernel.member("struct kparam_string", "string")
     if place is None:
         raise Unknown("the debug info has no struct kparam_string")
@@ -264,7 +262,7 @@ def _kparam_string(kernel: KernelMemory, address: int) -> str:
 
 
 def _array(
-    kernel: KernelMemory, address: int, name_of: Callable[[int], Optional[str]]
+    kernel: Port, address: int, name_of: Callable[[int], Optional[str]]
 ) -> tuple[str, Optional[str]]:
     """``struct kparam_array``: type (``array of int``) and the elements that are in use."""
     values = {}
@@ -305,7 +303,7 @@ def exports(record: Record) -> list[Export]:
     return sorted(found, key=lambda export: export.address)
 
 
-def _kernel_symbols(kernel: KernelMemory, base: int, count: int, gpl: bool) -> list[Export]:
+def _kernel_symbols(kernel: Port, base: int, count: int, gpl: bool) -> list[Export]:
     kind = "struct kernel_symbol"
     step = kernel.sizeof(kind)
     if step is None:
