@@ -121,6 +121,7 @@ KIND_WORDS_YET: dict[str, int] = {
     "crashext/engine/values/layout.py": 3,
     "crashext/engine/values/meaning.py": 14,
     "crashext/engine/values/patterns.py": 18,
+    "crashext/kernel/modules/facts.py": 1,
     "crashext/lab/accuracy.py": 4,
     "crashext/lab/bench_engine.py": 2,
     "crashext/lab/compare.py": 3,
@@ -137,7 +138,6 @@ KIND_WORDS_YET: dict[str, int] = {
     "crashext/targets/drgn/places.py": 2,
     "crashext/targets/drgn/stack.py": 2,
     "crashext/targets/drgn/target.py": 1,
-    "crashext/targets/modules/facts.py": 1,
 }
 
 #: Strings that are spelled like a kind and mean something else: (file, word) → what.
