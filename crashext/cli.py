@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import importlib
 import os
@@ -16,6 +17,7 @@ from crashext.commands import NAMES, load
 from crashext.commands.base import Context, HelpRequested
 from crashext.engine.case import FAILURE
 from crashext.errors import CrashextError, UsageError
+from crashext.terminal import complain, never_fail_to_encode
 
 if TYPE_CHECKING:
     from crashext.commands.base import Command
@@ -29,6 +31,8 @@ TOOLS = {
 }
 
 EXIT_USAGE = 2
+EXIT_FAILED = 1  # of a tool: no dump was made, nothing was built
+EXIT_UNREAD = 3  # the file cannot be read, so nothing is known of it
 EXIT_PIPE = 141  # 128 + SIGPIPE, as a shell reports it
 EXIT_INTERRUPT = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -107,8 +111,16 @@ def _dispatch(words: list[str]) -> int:
 
 
 def main(argv: Optional[list[str]] = None) -> int:
-    """The console script. Every failure that we know is one line on standard error."""
+    """The console script. Every failure that we know is one line on standard error.
+
+    Exit codes: 0 explained, 1 no crash in it, 2 wrong usage, 3 it could not be read (or the answer
+    not be written), 70 a bug of ours, 130 interrupted, 141 the reader of the output has gone.
+    """
     words = sys.argv[1:] if argv is None else argv
+    if sys.stdout is None:
+        complain("crashext: standard output is closed; there is nowhere to write the answer to")
+        return EXIT_UNREAD
+    never_fail_to_encode()
     try:
         code = _dispatch(words)
         sys.stdout.flush()
@@ -117,26 +129,48 @@ def main(argv: Optional[list[str]] = None) -> int:
         sys.stdout.write(str(page))
         return 0
     except UsageError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return EXIT_USAGE
     except CrashextError as error:
-        sys.stderr.write(f"crashext: {error}\n")
-        return 1
+        complain(f"crashext: {error}")
+        return EXIT_FAILED if words[0] in TOOLS else EXIT_UNREAD
     except BrokenPipeError:
         # The reader (head, less) has gone; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _output_to_nowhere()
         return EXIT_PIPE
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
+        complain("")
         return EXIT_INTERRUPT
+    except MemoryError:
+        complain("crashext: there is not enough memory for this (see ulimit -v)")
+        return EXIT_UNREAD
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE or error.filename is not None:
+            return _our_fault(error)
+        _output_to_nowhere()
+        complain(f"crashext: the answer cannot be written: {error.strerror}")
+        return EXIT_UNREAD
     except Exception as error:
-        if "CRASHEXT_TRACEBACK" in os.environ:
-            raise
-        sys.stderr.write(
-            f"crashext: {FAILURE}: {type(error).__name__}: {error}; "
-            "CRASHEXT_TRACEBACK=1 shows where\n"
-        )
-        return EXIT_BUG
+        return _our_fault(error)
+
+
+#: What write() answers when there is no more room for it (write(2)).
+_CANNOT_WRITE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EBADF)
+
+
+def _our_fault(error: Exception) -> int:
+    if "CRASHEXT_TRACEBACK" in os.environ:
+        raise error
+    text = " ".join(str(error).split())
+    complain(
+        f"crashext: {FAILURE}: {type(error).__name__}: {text}; CRASHEXT_TRACEBACK=1 shows where"
+    )
+    return EXIT_BUG
+
+
+def _output_to_nowhere() -> None:
+    """What is still in the buffer would fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

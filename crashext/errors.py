@@ -3,9 +3,18 @@
 
 from __future__ import annotations
 
+from crashext.engine.escape import printable
+
 
 class CrashextError(Exception):
-    """Ends a command. Its text is one line: what is wrong, with which thing, and what to do."""
+    """Ends a command. Its text is one line: what is wrong, with which thing, and what to do.
+
+    The thing can bear a name out of a dump (a release, a module): ``str()`` gives it escaped, so
+    that it is safe to print at every door, also where the debugger prints it.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(CrashextError):

@@ -13,8 +13,13 @@ from drgn import NoDefaultProgramError, Program, ProgramFlags, get_default_prog
 
 from crashext.commands import load
 from crashext.commands.base import Command, Context, HelpRequested
-from crashext.errors import CrashextError
+from crashext.errors import CrashextError, UsageError
 from crashext.targets.base import Target
+from crashext.terminal import complain, never_fail_to_encode
+
+#: As the shell's (crashext/cli.py).
+EXIT_USAGE = 2
+EXIT_UNREAD = 3
 
 
 def command(name: str) -> Command:
@@ -82,11 +87,13 @@ def run_in_session(prog: Program, name: str, words: Sequence[str]) -> int:
 
 def run_script(name: str) -> None:
     """For ``drgn -c vmcore … drgn_scripts/name.py WORDS``: ends the process when it fails."""
+    never_fail_to_encode()
     try:
         code = run(get_default_prog(), name, sys.argv[1:], sys.stdout)
         sys.stdout.flush()
     except CrashextError as error:
-        sys.exit(f"{name}: {error}")
+        complain(f"{name}: {error}")
+        sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_UNREAD)
     except NoDefaultProgramError:
         sys.exit(f"{name}: this is a script for drgn: drgn -c VMCORE {sys.argv[0]}")
     except BrokenPipeError:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import argparse
 import textwrap
 from dataclasses import dataclass
-from typing import Any, Callable, NoReturn, Optional, TextIO
+from typing import Any, Callable, NoReturn, Optional, TextIO, cast
 
 from crashext.errors import UsageError
 from crashext.targets.base import Target
+from crashext.terminal import SafeOutput
 
 
 class HelpRequested(Exception):
@@ -40,6 +41,10 @@ class Context:
     width: int = 100
     #: "shell", "crash" or "drgn": decides which by-hand commands are shown first.
     door: str = "shell"
+
+    def __post_init__(self) -> None:
+        """Whatever a command writes is safe to print, at every door."""
+        self.out = cast(TextIO, SafeOutput(self.out, self.color))
 
 
 @dataclass(frozen=True)

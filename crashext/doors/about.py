@@ -14,6 +14,7 @@ import crash
 import crashext
 from crashext.commands.base import HelpRequested
 from crashext.doors.epython import search_path
+from crashext.engine.escape import printable
 from crashext.errors import CrashextError, Unknown, UsageError
 from crashext.targets.crash_files import opened
 
@@ -61,7 +62,7 @@ def run(words: list[str]) -> int:
         ("PYKDUMPPATH", ":".join(search_path()[1:]) or "not set"),
     ]
     for name, value in rows:
-        print(f"{name:>12}  {value}")
+        print(f"{name:>12}  {printable(value)}")
     return 0
 
 
@@ -97,8 +98,9 @@ def lines(words: list[str]) -> int:
     missing = 0
     for name in names or module_names():
         try:
-            print(f"{name}: {load_lines(name)}")
+            answer = load_lines(name)
         except Unknown as reason:
             missing += 1
-            print(f"{name}: {reason}")
+            answer = str(reason)
+        print(printable(f"{name}: {answer}"))
     return 1 if missing else 0

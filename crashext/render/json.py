@@ -31,4 +31,5 @@ def jsonable(value: Any) -> Any:
 
 def render(value: Any) -> str:
     """JSON text, two spaces of indent, ASCII only (escape sequences in names stay escaped)."""
-    return json.dumps(jsonable(value), indent=2, ensure_ascii=True) + "\n"
+    text = json.dumps(jsonable(value), indent=2, ensure_ascii=True)
+    return text.replace("\x7f", "\\u007f") + "\n"  # DEL is ASCII to json, and no character

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,7 @@ def test_a_log_without_a_crash(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 
 def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "explain", "/no/such/vmcore") == (
-        1,
+        3,
         "",
         "crashext: /no/such/vmcore: no such file\n",
     )
@@ -123,3 +124,53 @@ def test_a_reader_that_closes_early() -> None:
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
     assert done.stdout.startswith("NULL pointer write")
     assert done.stderr == ""
+
+
+# Where the output goes
+
+
+def outcome(shell: str, **environment: str) -> tuple[int, str]:
+    """Exit code and standard error of ``crashext …`` as a shell runs it (``$0`` is crashext)."""
+    done = subprocess.run(
+        ["bash", "-c", shell.replace("crashext", f"{sys.executable} -m crashext", 1), "crashext"],
+        capture_output=True,
+        # Unbuffered, Python itself loses what a short write leaves over.
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
+        check=False,
+    )
+    return done.returncode, done.stderr.decode(errors="replace")
+
+
+def test_a_full_disk_is_one_line() -> None:
+    assert outcome(f"crashext explain {SEED} >/dev/full") == (
+        3,
+        "crashext: the answer cannot be written: No space left on device\n",
+    )
+
+
+def test_a_limit_of_file_size_is_one_line(tmp_path: Path) -> None:
+    assert outcome(f"ulimit -f 1; crashext explain -v {SEED} >{tmp_path}/out") == (
+        3,
+        "crashext: the answer cannot be written: File too large\n",
+    )
+
+
+def test_closed_streams() -> None:
+    assert outcome(f"crashext explain {SEED} >&-") == (
+        3,
+        "crashext: standard output is closed; there is nowhere to write the answer to\n",
+    )
+    assert outcome(f"crashext explain {SEED} >&- 2>&-") == (3, "")
+    assert outcome("crashext explain /no/such 2>&-") == (3, "")
+
+
+def test_a_terminal_of_another_encoding(tmp_path: Path) -> None:
+    assert outcome(f"crashext explain -v {SEED} | cat", PYTHONIOENCODING="latin-1") == (0, "")
+
+
+def test_an_error_acts_on_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "/no/\x1b]0;title\x07\u202egpj"
+    code, _, error = run(capsys, "explain", name)
+    assert code == 3
+    assert set(error) <= {chr(c) for c in range(32, 127)} | {"\n"}
+    assert r"\x1b]0;title\x07\u202egpj" in error
