@@ -9,26 +9,21 @@ debuginfod comes last and only when DEBUGINFOD_URLS is set (libdebuginfod, insid
 
 from __future__ import annotations
 
-import gzip
-import lzma
-import mmap
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
 from crashext.engine.elf import Buffer, Elf, ElfError, read_elf
 from crashext.errors import Unknown
+from crashext.files import is_plain_name, map_regular
+from crashext.packed import packing, unpack
 
 #: Where distributions put debug files (GDB manual, "Debugging Information in Separate Files").
 DEBUG_ROOT = "/usr/lib/debug"
 #: Entries looked at under one directory: -S / must not read the whole disk.
 MAX_ENTRIES = 50_000
-#: A module file unpacked is bounded: a hostile .ko.xz must not fill the memory.
-MAX_UNPACKED = 1 << 30
 
 _MODULE_FILE = re.compile(r"^(?P<name>.+?)\.ko(?P<debug>\.debug)?(?P<packed>\.(?:gz|xz|zst))?$")
 
@@ -44,17 +39,15 @@ class DebugFile:
 
 def read_file(path: str) -> DebugFile:
     """Build-id and whether there is DWARF. Raises Unknown: missing, no ELF, not unpackable."""
-    if packing(path) is not None:
-        return _describe(path, read_elf_bytes(path, unpack(path)))
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise Unknown(f"{path} is empty")
-            # The mapping is closed when the last view of it goes, at the end of this function.
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            return _describe(path, read_elf_bytes(path, data))
-    except OSError as error:
-        raise Unknown(f"{path}: {error.strerror or error}") from None
+    return _describe(path, read_elf_file(path))
+
+
+def read_elf_file(path: str) -> Elf:
+    """A regular file, packed or not, as ELF; a vmlinux of half a gigabyte is mapped, not read.
+
+    Raises Unknown.
+    """
+    return read_elf_bytes(path, map_regular(path) if packing(path) is None else unpack(path))
 
 
 def read_elf_bytes(path: str, data: Buffer) -> Elf:
@@ -71,48 +64,6 @@ def _describe(path: str, elf: Elf) -> DebugFile:
     return DebugFile(path, elf.build_id(), debug)
 
 
-def packing(path: str) -> Optional[str]:
-    """ "gz", "xz" or "zst" for a compressed module file, None otherwise."""
-    suffix = path.rpartition(".")[2]
-    return suffix if suffix in ("gz", "xz", "zst") else None
-
-
-def unpack(path: str) -> bytes:
-    """The bytes of a compressed module file. Raises Unknown."""
-    kind = packing(path)
-    try:
-        if kind == "zst":
-            return _unpack_zstd(path)
-        with gzip.open(path) if kind == "gz" else lzma.open(path) as file:
-            data = file.read(MAX_UNPACKED + 1)
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise Unknown(f"{path} cannot be unpacked: {error}") from None
-    if len(data) > MAX_UNPACKED:
-        raise Unknown(f"{path} unpacks to more than {MAX_UNPACKED >> 20} MiB")
-    return bytes(data)
-
-
-def _unpack_zstd(path: str) -> bytes:
-    """Python has zstd from 3.14 on; before, the zstd program does it."""
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        pass
-    else:
-        with zstd.open(path) as file:
-            return bytes(file.read(MAX_UNPACKED))
-    program = shutil.which("zstd")
-    if program is None:
-        raise Unknown(f"{path}: the program zstd is needed to unpack it (apt install zstd)")
-    done = subprocess.run(
-        [program, "-dcq", "--", path], stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        words = done.stderr.decode(errors="replace").strip()
-        raise Unknown(f"{path} cannot be unpacked: {words}")
-    return done.stdout
-
-
 # Where files can be
 
 
@@ -126,8 +77,8 @@ def module_name(file_name: str) -> Optional[str]:
 
 
 def by_build_id(build_id: Optional[str], root: str = DEBUG_ROOT) -> Iterator[str]:
-    """``ROOT/.build-id/xx/yyyy.debug``."""
-    if build_id and len(build_id) > 2:
+    """``ROOT/.build-id/xx/yyyy.debug``; nothing for what is no build-id (it is the dump's word)."""
+    if build_id and re.fullmatch("[0-9a-f]{4,128}", build_id):
         yield os.path.join(root, ".build-id", build_id[:2], build_id[2:] + ".debug")
 
 
@@ -137,7 +88,12 @@ def vmlinux_candidates(
     files: Sequence[str],
     directories: Sequence[str],
 ) -> Iterator[str]:
-    """Paths at which this kernel's vmlinux can be, the surest first; they may not exist."""
+    """Paths at which this kernel's vmlinux can be, the surest first; they may not exist.
+
+    The release is the dump's word: one with a slash in it names no file.
+    """
+    if release is not None and not is_plain_name(release):
+        release = None
     for path in files:
         if not os.path.isdir(path):
             yield path

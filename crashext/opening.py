@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Optional, Union
 
 from crashext.dumpformat import HEAD, Extent, extent, kind_of
 from crashext.errors import CrashextError, Unknown
+from crashext.files import is_plain_name
 
 if TYPE_CHECKING:
     import drgn
@@ -111,6 +112,7 @@ def open_dump(
         prog = _open_core(path, head)
     finder = DebugFileFinder.of(prog)
     _enable_debuginfod(prog)
+    distrust_names(prog, finder.release)
     finder.symbols += symbols
     finder.module_dirs += module_dirs
     try:
@@ -135,6 +137,22 @@ def _enable_debuginfod(prog: drgn.Program) -> None:
     known = "debuginfod" in prog.registered_debug_info_finders()
     if os.environ.get("DEBUGINFOD_URLS") and known and "debuginfod" not in enabled:
         prog.set_enabled_debug_info_finders([*enabled, "debuginfod"])
+
+
+def distrust_names(prog: drgn.Program, release: Optional[str]) -> None:
+    """Keeps drgn's own finder from opening paths that the dump or a module file names.
+
+    A module can be called /dev/zero, a .ko can name any file as its supplement (.gnu_debugaltlink;
+    kernels are not built with one), and a release can lead out of /lib/modules.
+    """
+    import drgn
+
+    options = prog.debug_info_options
+    options.try_module_name = False
+    options.try_supplementary = False
+    if release is not None and not is_plain_name(release):
+        options.try_kmod = drgn.KmodSearchMethod.NONE
+        options.kernel_directories = ()
 
 
 def _refuse(path: str, kind: str) -> None:

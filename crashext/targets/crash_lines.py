@@ -16,8 +16,10 @@ import crash
 import drgn
 from drgn.helpers.linux.module import find_module, for_each_module
 
-from crashext.debugfiles import choose, packing, unpack
+from crashext.debugfiles import choose
 from crashext.errors import Unknown
+from crashext.files import regular_descriptor
+from crashext.packed import packing, unpack_to_memory
 from crashext.targets.crash_files import opened
 from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn_over_crash import program
@@ -62,12 +64,9 @@ def short_path(path: str) -> str:
         return path
     if path not in _open:
         if packing(path) is None:
-            _open[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            _open[path] = regular_descriptor(path)
         else:
-            descriptor = os.memfd_create(os.path.basename(path))
-            with os.fdopen(os.dup(descriptor), "wb") as file:
-                file.write(unpack(path))
-            _open[path] = descriptor
+            _open[path] = unpack_to_memory(path)
     return f"/proc/self/fd/{_open[path]}"
 
 

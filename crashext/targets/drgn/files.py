@@ -16,10 +16,10 @@ from crashext.debugfiles import (
     by_build_id,
     choose,
     module_name,
-    packing,
-    unpack,
     vmlinux_candidates,
 )
+from crashext.files import is_plain_name
+from crashext.packed import packing, unpack_to_memory
 
 NAME = "crashext"
 _KEPT = "crashext.finder"  # in Program.cache
@@ -106,13 +106,15 @@ class DebugFileFinder:
             module.try_file(choice.file.path)
             return
         # drgn reads plain ELF files; a packed one is handed over as an anonymous file.
-        descriptor = os.memfd_create(os.path.basename(choice.file.path))
-        with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(unpack(choice.file.path))
-        module.try_file(choice.file.path, fd=descriptor)
+        module.try_file(choice.file.path, fd=unpack_to_memory(choice.file.path))
 
     def module_files(self, name: str, wanted: Optional[str]) -> Sequence[str]:
-        """Where a module's file can be, in the order of trial; they may not exist."""
+        """Where a module's file can be, in the order of trial; they may not exist.
+
+        The name is the dump's word: one with a slash in it names no file.
+        """
+        if not is_plain_name(name):
+            return []
         given = [p for p in self._files() if module_name(os.path.basename(p)) == name]
         directories = tuple(self.directories())
         if directories != self._indexed:

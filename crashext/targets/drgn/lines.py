@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import mmap
-
 import drgn
 from drgn import Program
 
-from crashext.debugfiles import packing, unpack
-from crashext.engine.elf import Elf, ElfError, read_elf
+from crashext.debugfiles import read_elf_file
+from crashext.engine.elf import Elf
 from crashext.engine.linetable import Row, rows_in
 from crashext.errors import Unknown
 from crashext.targets.drgn.asking import asking
@@ -25,22 +23,12 @@ def rows(prog: Program, start: int, address: int) -> list[Row]:
     path = module.debug_file_path
     if path is None:
         raise Unknown(f"no debug info for {module.name}")
-    elf = _open(path)
+    elf = read_elf_file(path)
     if isinstance(module, drgn.RelocatableModule):
         section, base = _section(module, elf, address)
         return rows_in(elf, max(start - base, 0), address - base, section)
     bias = module.debug_file_bias or 0
     return rows_in(elf, start - bias, address - bias)
-
-
-def _open(path: str) -> Elf:
-    try:
-        if packing(path) is not None:
-            return read_elf(unpack(path))
-        with open(path, "rb") as file:
-            return read_elf(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-    except (OSError, ValueError, ElfError) as error:
-        raise Unknown(f"{path}: {error}") from None
 
 
 def _section(module: drgn.RelocatableModule, elf: Elf, address: int) -> tuple[str, int]:

@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import shutil
 import subprocess
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import drgn
 import pytest
 import small_files as files
 
 from crashext import debugfiles
 from crashext.debugfiles import DebugFile, ModuleIndex, choose, module_name, read_file
 from crashext.errors import Unknown
+from crashext.opening import distrust_names
 
 ID = "3d7f1f7ef1fc31231505097b2b5f4f177c3f05bc"
 OTHER = "f3b57cdb54cf3f3e4d9caab85dde97957ac3d8ce"
@@ -123,3 +129,76 @@ def test_modules_are_found_under_a_directory_by_the_kernel_s_name(tmp_path: Path
     plain = files.write(tmp_path / "net" / "nf-tables.ko", b"")
     debug = files.write(tmp_path / "debug" / "nf-tables.ko.debug", b"")
     assert ModuleIndex([str(tmp_path)]).files("nf_tables") == [debug, plain]
+
+
+# Files and names of strangers
+
+
+@pytest.mark.parametrize("name", ["a.ko", "a.ko.xz", "a.ko.gz", "a.ko.zst", "vmlinux"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    choice = choose([str(tmp_path / name)], ID, "module")
+    assert choice.rejected == [f"{tmp_path}/{name} is a pipe (FIFO), not a file"]
+
+
+@pytest.mark.parametrize("name", ["a.ko", "a.ko.xz", "a.ko.gz", "a.ko.zst"])
+def test_a_device_without_an_end_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("/dev/zero")
+    choice = choose([str(tmp_path / name)], ID, "module")
+    assert choice.rejected == [f"{tmp_path}/{name} is a device, not a file"]
+
+
+def _zst(data: bytes) -> bytes:
+    return subprocess.run(["zstd", "-qc"], input=data, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [("gz", gzip.compress), ("xz", lzma.compress), ("zst", _zst)]
+)
+def test_a_bomb_is_not_unpacked(
+    tmp_path: Path,
+    suffix: str,
+    pack: Callable[[bytes], bytes],
+) -> None:
+    path = files.write(tmp_path / f"a.ko.{suffix}", pack(files.elf(ID) + bytes(200 << 20)))
+    tracemalloc.start()
+    with pytest.raises(Unknown, match=r"unpacks to more than \d+ MiB"):
+        read_file(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_xz_may_not_ask_for_any_memory(tmp_path: Path) -> None:
+    packer = lzma.LZMACompressor()
+    data = bytearray(packer.compress(files.elf(ID)) + packer.flush())
+    # The dictionary's size is one byte of the block header (xz file format, 5.3.1): 40 is 4 GiB.
+    assert data[12 + 2 : 12 + 4] == b"\x21\x01"
+    data[12 + 4] = 40
+    data[12 + 8 : 12 + 12] = zlib.crc32(data[12 : 12 + 8]).to_bytes(4, "little")
+    path = files.write(tmp_path / "a.ko.xz", bytes(data))
+    with pytest.raises(Unknown, match=r"a\.ko\.xz cannot be unpacked: Memory usage limit"):
+        read_file(path)
+
+
+def test_joined_gzip_files_are_unpacked_whole(tmp_path: Path) -> None:
+    whole = files.elf(ID)
+    path = files.write(
+        tmp_path / "a.ko.gz", gzip.compress(whole[:300]) + gzip.compress(whole[300:]) + bytes(5)
+    )
+    assert read_file(path).build_id == ID
+
+
+@pytest.mark.parametrize("release", ["../../../tmp/evil", "/tmp/evil", "..", "a\0b", "a\nb"])
+def test_a_release_does_not_lead_out_of_the_system_s_folders(release: str) -> None:
+    found = list(debugfiles.vmlinux_candidates(release, "../../../etc", [], ["/dump"]))
+    assert found == ["/dump/vmlinux"]
+
+
+def test_drgn_s_own_finder_opens_no_path_that_a_dump_names() -> None:
+    prog = drgn.Program()
+    distrust_names(prog, "../../tmp/evil")
+    options = prog.debug_info_options
+    assert (options.try_module_name, options.try_supplementary) == (False, False)
+    assert options.try_kmod == drgn.KmodSearchMethod.NONE
+    assert options.kernel_directories == ()

@@ -7,7 +7,6 @@ of another build is never taken, and is told.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from typing import Optional
 
 from drgn import Program
 
-from crashext.debugfiles import ModuleIndex, packing, read_elf_bytes, unpack
+from crashext.debugfiles import ModuleIndex, read_elf_file
 from crashext.engine.elf import SHT_NOBITS, Elf
 from crashext.errors import Unknown
+from crashext.files import is_plain_name
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.files import DebugFileFinder
 
@@ -68,7 +68,7 @@ class CodeFiles:
         yield from finder.module_files(name, build_id)
         if self._installed is None:
             release = finder.release
-            places = [f"/lib/modules/{release}"] if release else []
+            places = [f"/lib/modules/{release}"] if release and is_plain_name(release) else []
             self._installed = ModuleIndex(places)
         yield from self._installed.files(name)
 
@@ -81,15 +81,15 @@ class CodeFiles:
                 path = None
             if not path:
                 raise Unknown("no vmlinux is loaded")
-            self._found["vmlinux"] = CodeFile(path, _open(path))
+            self._found["vmlinux"] = CodeFile(path, read_elf_file(path))
         return self._found["vmlinux"]
 
 
 def _fits(path: str, wanted: Optional[str], rejected: list[str]) -> Optional[CodeFile]:
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         return None
     try:
-        elf = _open(path)
+        elf = read_elf_file(path)
     except Unknown as reason:
         rejected.append(str(reason))
         return None
@@ -101,17 +101,3 @@ def _fits(path: str, wanted: Optional[str], rejected: list[str]) -> Optional[Cod
         rejected.append(f"{path} has debug info only")
         return None
     return CodeFile(path, elf)
-
-
-def _open(path: str) -> Elf:
-    """A file as ELF; a vmlinux of half a gigabyte is mapped, not read."""
-    if packing(path) is not None:
-        return read_elf_bytes(path, unpack(path))
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise Unknown(f"{path} is empty")
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            return read_elf_bytes(path, memoryview(mapped))
-    except OSError as error:
-        raise Unknown(f"{path}: {error.strerror or error}") from None
