@@ -32,6 +32,8 @@ class Case:
     frame: Optional[ExceptionFrame] = None
     analysis: Optional[Analysis] = None
     layout: Optional[AddressLayout] = None
+    #: What the evidence can mean, where it does not tell which of it.
+    readings: list[str] = field(default_factory=list)
     #: Reasons given for questions that have no key of their own, by question.
     reasons: dict[str, str] = field(default_factory=dict)
 

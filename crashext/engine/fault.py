@@ -7,22 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
-from crashext.engine import bugsites, values
+from crashext.engine import decide, values
 from crashext.engine.arch.arm import fsr
 from crashext.engine.arch.arm64 import esr
 from crashext.engine.arch.x86 import insn, pagefault, traps
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Access, FaultAddress, RegisterValue, Rip
 from crashext.engine.place import code_window, instruction_bits, machine_of
+from crashext.engine.report import Report
 from crashext.errors import Unknown
-
-#: Kinds that the lines of a log tell only roughly: the address and the code decide.
-REFINABLE = frozenset(
-    {
-        "null-deref", "err-ptr", "bad-pointer", "non-canonical", "use-after-free",
-        "general-protection", "write-to-read-only", "nx-exec", "user-memory-access", "unknown",
-    }
-)  # fmt: skip
 
 #: The registers of the explanation, in the order in which they are shown.
 SHOWN_REGISTERS = (
@@ -355,60 +348,37 @@ def _why_rejected(case: Case, value: int) -> str:
 
 
 def kind(case: Case) -> None:
-    """Fills ``kind``: the report's, refined by address, base register and error code."""
+    """Fills ``kind``: the report's, made more exact by address, base register and error code."""
     explanation, report, trap = case.explanation, case.report, trap_of(case)
-    first = report.kind if report is not None else None
-    if first in ("bug", "warning") and report is not None:
-        site = bugsites.lookup(report.bug_file, report.rip.name if report.rip else None)
-        if site is not None:
-            explanation.kind = site.kind
-            case.claim(
-                f"kind {site.kind}: {site.why}",
-                log_source(report.first_line),
-                f"{report.bug_file}:{report.bug_line}",
-            )
-            return
-    if first is not None and first not in REFINABLE:
-        explanation.kind = first
-        return
-    if trap == "#DE":
-        explanation.kind = "divide-error"
-        return
-    if trap == "#BP" and _is_freed_code(case):
-        explanation.kind = "bad-pointer"
-        return
-    if trap == "#UD":
-        explanation.kind = (
-            "bug" if case.analysis and case.analysis.kind == "bug" else ("invalid-opcode")
-        )
-        return
-    fault = explanation.fault_address
-    if trap not in ("#PF", "#GP", "#SS", None) or fault is None:
-        explanation.kind = first or ("general-protection" if trap == "#GP" else "unknown")
-        return
-    address = fault.value
-    original = values.kasan_original(address)
-    if original is not None:
-        address = original
-    analysis = case.analysis
+    if report is not None:
+        _claim_site(case, report)
+    fault, analysis = explanation.fault_address, case.analysis
     base = None
-    if analysis is not None and analysis.matches is not False and original is None:
+    if analysis is not None and analysis.matches is not False:
         # ``pointer`` is 0 where the address is a small constant in the code: the compiler knew
         # that the pointer is NULL.
         base = analysis.pointer if analysis.pointer is not None else analysis.bad_value
+    if fault is not None and values.kasan_original(fault.value) is not None:
+        base = None
     code = explanation.error_code.raw if explanation.error_code is not None else 0
-    access = explanation.access.type if explanation.access is not None else None
-    found = values.classify(
-        address,
-        base=base,
-        layout=case.layout,
-        access=access,
-        protection=esr.is_permission_fault(code)
-        if _is_esr(case)
-        else bool(code & pagefault.PROT) and trap == "#PF",
-        trap=trap,
+    found = decide.of_fault(
+        report.kind if report is not None else None,
+        decide.Fault(
+            trap=trap,
+            address=fault.value if fault is not None else None,
+            base=base,
+            access=explanation.access.type if explanation.access is not None else None,
+            protection=esr.is_permission_fault(code)
+            if _is_esr(case)
+            else bool(code & pagefault.PROT) and trap == "#PF",
+            is_bug=analysis is not None and analysis.kind == "bug",
+            is_freed_code=trap == "#BP" and _is_freed_code(case),
+        ),
+        case.layout,
     )
     explanation.kind = found.kind
+    if found.why is None or fault is None:
+        return
     if trap == "#PF" and explanation.error_code is not None and base is not None:
         # Now that the pointer is known, the code can be read better.
         explanation.error_code = pagefault.explain_error_code(
@@ -417,6 +387,19 @@ def kind(case: Case) -> None:
         explanation.error_code.trap = trap
     fault.meaning = found.why if base is not None else fault.meaning
     case.claim(f"kind {found.kind}: {found.why}", "the fault address and the pointer behind it")
+
+
+def _claim_site(case: Case, report: Report) -> None:
+    """Evidence for a kind that the place of a BUG() or WARN() told, or could not tell."""
+    site = decide.site_of(report) if report.bug_file is not None else None
+    if site is None or site.kind != report.kind:
+        return
+    case.claim(
+        f"kind {site.kind}: {site.why}",
+        log_source(report.first_line),
+        f"{report.bug_file}:{report.bug_line}",
+    )
+    case.readings += site.readings
 
 
 def _is_freed_code(case: Case) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from crashext.engine import kinds
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case
 from crashext.engine.exitcode import describe_exit_code
@@ -20,9 +21,9 @@ _PREPOSITIONS = {"read": "from", "write": "to"}
 def headline(case: Case) -> str:
     """One sentence: who, where, what."""
     explanation = case.explanation
-    kind = explanation.kind or "unknown"
+    kind = explanation.kind or kinds.UNKNOWN
     subject = _task(explanation)
-    if kind == "hung-task" and subject:
+    if kind == kinds.HUNG_TASK and subject:
         return f"{subject[:-2]} was blocked{_seconds(case)}, in {_where(explanation).rstrip(',')}."
     access = explanation.access
     if registry.info(kind).memory and access is not None and access.type is not None:
@@ -109,7 +110,7 @@ def _message(case: Case) -> str:
     report = case.report
     if report is not None and report.panic_message:
         code = _EXIT_CODE.search(report.panic_message)
-        if case.explanation.kind == "init-killed" and code is not None:
+        if case.explanation.kind == kinds.INIT_KILLED and code is not None:
             return describe_exit_code(int(code.group(1), 16))
         return report.panic_message
     return report.headline if report is not None else "no message"
@@ -135,7 +136,9 @@ def confidence(case: Case) -> None:
         doubts.append("the instruction's operand does not give the reported address")
     if case.report is not None and case.report.cut:
         doubts.append(case.report.cut)
-    if explanation.kind == "unknown":
+    if case.readings:
+        doubts.append("what is known can be read as " + ", or as ".join(case.readings))
+    if explanation.kind == kinds.UNKNOWN:
         doubts.append("no known kind of crash fits")
     blind = (
         [key for key in ("rip", "culprit") if getattr(explanation, key) is None]
@@ -146,7 +149,7 @@ def confidence(case: Case) -> None:
     level: Level = "high"
     if doubts or (registry.info(explanation.kind).memory and not agree):
         level = "medium"
-    if len(doubts) > 1 or explanation.kind == "unknown":
+    if len(doubts) > 1 or explanation.kind == kinds.UNKNOWN:
         level = "low"
     explanation.confidence = level
     alone = explanation.unknown.get("rip.instruction")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
+from crashext.engine import kinds
 from crashext.engine.blame import roles
 from crashext.engine.blame.names import normalise
 from crashext.engine.kinds import registry
@@ -60,7 +61,7 @@ def title(
         phrase = phrase.format(access=_VERB.get(access or "", "access"))
     elif "{in_access}" in phrase:
         phrase = phrase.format(in_access=f" ({_VERB[access]})" if access in _VERB else "")
-    if kind == "list-corruption" and detail:
+    if kind == kinds.LIST_CORRUPTION and detail:
         operation = re.match(r"list_(?:add|del)", detail)
         phrase, detail = phrase + (f" ({operation.group()})" if operation else ""), None
     if detail:
@@ -77,7 +78,7 @@ def _detail(kind: str, report: Optional[Report]) -> Optional[str]:
         value = report.details.get(key)
         if value:
             return value
-    if kind == "panic" and report.panic_message:
+    if kind == kinds.PANIC and report.panic_message:
         return shorten(report.panic_message)
     return None
 
@@ -86,7 +87,7 @@ def title_of(explanation: Explanation, report: Optional[Report] = None) -> str:
     """The title of an explanation whose kind, access and culprit are filled in."""
     culprit = explanation.culprit
     rip = explanation.rip
-    kind = explanation.kind or "unknown"
+    kind = explanation.kind or kinds.UNKNOWN
     function = culprit.function if culprit is not None else None
     module = culprit.module if culprit is not None else None
     if culprit is None and rip is not None:
@@ -144,5 +145,5 @@ def bucket_of(explanation: Explanation) -> tuple[str, str]:
     name = normalise(culprit.function) if culprit is not None and culprit.function else None
     module = culprit.module if culprit is not None else None
     return bucket(
-        explanation.kind or "unknown", explanation.stack or [], culprit=name, module=module
+        explanation.kind or kinds.UNKNOWN, explanation.stack or [], culprit=name, module=module
     )

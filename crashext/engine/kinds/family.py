@@ -62,6 +62,10 @@ class Header(_Expression):
     access: Optional[AccessType] = None
     #: Frames follow the line at once, without "Call Trace:".
     frames: bool = False
+    #: A die() header that knows better than the line before it.
+    certain: bool = False
+    #: Joins an open report of its kind that has no such detail yet.
+    joins_without: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,12 +187,18 @@ class KindInfo:
     memory: bool = False
     #: The lines of a log tell it only roughly: the address and the code decide.
     rough: bool = False
+    #: What it is once a panic ends it.
+    panicked: Optional[Kind] = None
     #: A second line before die() that says the same fault less precisely does not rename it.
     precise: bool = False
     #: The task or CPU sits somewhere, found by a watchdog: what it waits in is passed over.
     stuck: bool = False
     #: A CPU was found in it: its registers, if any, stand inside the trace.
     stalled: bool = False
+    #: Of a slab object: since 6.12 or so a WARN() of mm/slub.c may end it.
+    of_an_object: bool = False
+    #: Its task is in the header; the CPU lines in it are of the watcher.
+    others_task: bool = False
     #: Printed by a function that another one called because it saw damage.
     reported: bool = False
 
@@ -207,6 +217,13 @@ class Site(NamedTuple):
     why: str
     #: Expression that the whole function name must match (without suffixes); "" for any.
     function: str = ""
+    #: Of a BUG() only: a WARN() there is of something else.
+    bug_only: bool = False
+    #: What the place can mean, where it does not tell which of it.
+    readings: tuple[str, ...] = ()
+    #: The kind that it is where three registers hold one kernel pointer, and why: the check
+    #: compared what it was given with what was stored; an argument alone is kept in two at most.
+    same_pointer: Optional[tuple[Kind, str]] = None
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ FAMILY = Family(
             sections=_HUNG,
             facts=("it waits for a {lock_type} that {owner} (pid {owner_pid}) holds",),
             anchors=(Anchor.BLOCKED,),
+            others_task=True,
             stuck=True,
         ),
         KindInfo(

@@ -47,6 +47,7 @@ FAMILY = Family(
             sections=_LEAK_LINES,
             facts=("object {object} of {object_size} bytes",),
             caller_reason="its caller asked for the memory that nothing points to any more",
+            of_an_object=True,
         ),
     ),
     headers=_HEADERS,

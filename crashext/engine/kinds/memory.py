@@ -27,7 +27,7 @@ _HEADERS = (
     Header("nx-exec", Role.ONGOING, "kernel tried to execute NX", r"kernel tried to execute NX-protected page - exploit attempt\? \(uid: (?P<uid>\d{1,10})\)", fatal=True, trap="#PF", access="execute"),
     Header("user-memory-access", Role.ONGOING, "unable to execute userspace", r"unable to execute userspace code \(SMEP\?\) \(uid: (?P<uid>\d{1,10})\)", fatal=True, trap="#PF", access="execute"),
     Header("bad-pointer", Role.ONGOING, "PANIC: early exception 0x0e", rf"PANIC: early exception 0x0e {EARLY}", fatal=True, trap="#PF"),
-    Header("non-canonical", Role.DIE, "for non-canonical address", rf"general protection fault,? (?P<gp_words>probably for|for) non-canonical address 0x(?P<gp_hint>[0-9a-f]{{1,16}}): {DIE}", fatal=True, trap="#GP"),
+    Header("non-canonical", Role.DIE, "for non-canonical address", rf"general protection fault,? (?P<gp_words>probably for|for) non-canonical address 0x(?P<gp_hint>[0-9a-f]{{1,16}}): {DIE}", fatal=True, trap="#GP", certain=True),
     # --- arm64 and arm: arch/arm64/mm/fault.c, arch/arm64/kernel/traps.c, arch/arm/mm/fault.c
     Header("null-deref", Role.ONGOING, "Unable to handle kernel NULL", rf"(?:CPU )?(?:\d{{1,4}}:? )?Unable to handle kernel NULL pointer dereference at {_ARM_AT}", fatal=True, machine="other"),
     Header("write-to-read-only", Role.ONGOING, "Unable to handle kernel write", rf"Unable to handle kernel write to read-only memory at {_ARM_AT}", fatal=True, machine="other", access="write"),

@@ -27,8 +27,8 @@ _REPORT = (
 )
 _HEADERS = (
     # --- memory
-    Header("oom-kill", Role.START, "invoked oom-killer", r"(?P<comm>.{1,24}) invoked oom-killer: gfp_mask=(?P<gfp_mask>[^,\s]{1,100})(?:, (?:nodemask=\S+, )?order=(?P<order>-?\d{1,3}))?"),
-    Header("oom-kill", Role.START, "ut of memory", r"(?P<scope>Memory cgroup out of memory|Out of memory(?: \([\w -]{1,60}\))?): Kill(?:ed)? process (?P<victim_pid>\d{1,10}),? (?:UID \d+,? )?\((?P<victim>.{0,24}?)\)"),
+    Header("oom-kill", Role.START, "invoked oom-killer", r"(?P<comm>.{1,24}) invoked oom-killer: gfp_mask=(?P<gfp_mask>[^,\s]{1,100})(?:, (?:nodemask=\S+, )?order=(?P<order>-?\d{1,3}))?", joins_without="victim"),
+    Header("oom-kill", Role.START, "ut of memory", r"(?P<scope>Memory cgroup out of memory|Out of memory(?: \([\w -]{1,60}\))?): Kill(?:ed)? process (?P<victim_pid>\d{1,10}),? (?:UID \d+,? )?\((?P<victim>.{0,24}?)\)", joins_without="victim"),
 )
 _PANICS = (
     Panic(r"(?:Out of memory|System is deadlocked on memory|out of memory)", "oom-panic", ("oom-kill",)),
@@ -47,6 +47,7 @@ FAMILY = Family(
             "oom-kill",
             meaning="Memory ran out, and a task was killed.",
             title="out of memory (a task was killed)",
+            panicked="oom-panic",
             event="the kernel ran out of memory and killed a process",
             advice=(Step("see who has the memory: tasks, slab or page cache", "kmem -i"),),
             sections=_REPORT,

@@ -13,6 +13,7 @@ from crashext.engine.kinds.family import (
     Needle,
     Note,
     Role,
+    Site,
     Step,
 )
 from crashext.engine.kinds.fragments import POINTER
@@ -48,6 +49,22 @@ _NEEDLES = (
     Needle(b"(): cache `"),
     Needle(b"Slab corruption"),
 )
+#: Where set_freepointer() is inlined, and where no other BUG() is: its BUG_ON(object == fp) of
+#: CONFIG_SLAB_FREELIST_HARDENED (ce6fa91b9363 "mm/slub.c: add a naive detection of double free or
+#: corruption").
+_PUTS_ON_FREELIST = r"set_freepointer|(?:do_|__)?slab_free|___cache_free|__kmem_cache_free|kmem_cache_free(?:_bulk)?|free_to_partial_list"
+#: The kfree() of older kernels has a BUG_ON(!PageCompound(page)) of its own, for a pointer that is no
+#: slab object, beside the inlined check.
+_READINGS = ("an object that is on its free list already (a double free)", "a pointer that is no object of kmalloc()")
+_FREED_BADLY = "the slab allocator refused to free the object: its check does not say why"
+_SITES = (
+    Site("mm/slub.c", "double-free", "the slab allocator found, while freeing, that the object is the first of its free list already", _PUTS_ON_FREELIST, bug_only=True),
+    Site("mm/slub.c", "bug", _FREED_BADLY, r"kfree", bug_only=True, readings=_READINGS, same_pointer=("double-free", "the slab allocator found, while freeing, that the object is the first of its free list already")),
+    Site("mm/slab.c", "double-free", "the slab allocator found, while freeing, that the object is free already", r"slab_put_obj", bug_only=True),
+    Site("mm/slab.c", "bug", _FREED_BADLY, r"kfree|kmem_cache_free(?:_bulk)?|free_block|_+cache_free|cache_free_debugcheck|cache_flusharray", bug_only=True, readings=_READINGS),
+    Site("mm/slub.c", "slab-corruption", "the slab allocator found its own data damaged"),
+    Site("mm/slab.c", "slab-corruption", "the slab allocator found its own data damaged"),
+)
 # fmt: on
 
 FAMILY = Family(
@@ -73,6 +90,7 @@ FAMILY = Family(
             ),
             memory=True,
             rough=True,
+            of_an_object=True,
         ),
         KindInfo(
             "double-free",
@@ -90,6 +108,7 @@ FAMILY = Family(
             caller_reason="its caller freed or asked for memory that was already damaged or free",
             caller_reason_role="allocator",
             reported=True,
+            of_an_object=True,
         ),
         KindInfo(
             "slab-corruption",
@@ -109,9 +128,11 @@ FAMILY = Family(
             caller_reason="its caller freed or asked for memory that was already damaged or free",
             caller_reason_role="allocator",
             reported=True,
+            of_an_object=True,
         ),
     ),
     headers=_HEADERS,
     notes=_NOTES,
     needles=_NEEDLES,
+    sites=_SITES,
 )

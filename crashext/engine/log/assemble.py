@@ -8,6 +8,7 @@ from collections import deque
 from re import Match
 from typing import Optional
 
+from crashext.engine import decide, kinds
 from crashext.engine.kinds import KINDS, Kind, panics, registry
 from crashext.engine.kinds.family import Ends, Header, Note, Panic, Role
 from crashext.engine.log.builder import ReportBuilder
@@ -35,15 +36,10 @@ _HEADLESS = re.compile(
     r"(?:RIP: 0010:|Modules linked in:|CPU: \d+ (?:UID: \d+ )?PID: |CR2: [0-9a-f]{16}$)"
 )
 _NMI = "NMI backtrace for cpu"
-_WATCHED = frozenset(("soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall", "hung-task"))
-_SLUB = frozenset(("slab-corruption", "double-free", "use-after-free", "leak"))
-#: A second line before die() that says the same fault less precisely.
-_PRECISE = frozenset(("nx-exec", "user-memory-access", "stack-overflow", "sysrq", "double-fault"))
-
 _PANIC_HEADER: dict[Kind, Header] = {
     kind: Header(kind, Role.START, "", "", fatal=True) for kind in KINDS
 }
-_HEADLESS_HEADER = Header("unknown", Role.START, "", "")
+_HEADLESS_HEADER = Header(kinds.UNKNOWN, Role.START, "", "")
 
 
 class _Stream:
@@ -154,7 +150,7 @@ class Assembler:
         for builder in self._builders[:-9:-1]:
             if builder.boot != self._boots or builder.host != line.host:
                 continue
-            if builder.report.kind in _WATCHED and not builder.closed:
+            if registry.INFO[builder.report.kind].stuck and not builder.closed:
                 return builder
         return None
 
@@ -220,20 +216,23 @@ class Assembler:
         if header.role is Role.DIE:
             builder.complete(header, match, line)
             return
-        if header.role is Role.ONGOING and builder.report.kind not in _PRECISE:
-            builder.report.kind = header.kind
+        builder.report.kind = decide.joined(builder.report.kind, header)
         builder.fill(header, match, line)
 
     @staticmethod
     def _joins(builder: ReportBuilder, header: Header, match: Match[str]) -> bool:
         """Whether the header is one more line of the open report."""
         report = builder.report
-        if header.kind == "oom-kill":
-            return report.kind == "oom-kill" and "victim" not in report.details
-        if header.kind == "warning":
+        if header.joins_without:
+            return report.kind == header.kind and header.joins_without not in report.details
+        if header.kind == kinds.WARNING:
             # Newer kernels end slub_debug's report with a WARN instead of a plain stack
             # (mm/slub.c: __slab_err).
-            return report.kind in _SLUB and not builder.traced and match["bug_file"] == "mm/slub.c"
+            return (
+                registry.INFO[report.kind].of_an_object
+                and not builder.traced
+                and match["bug_file"] == "mm/slub.c"
+            )
         if not builder.awaits_die or builder.traced:
             return False
         return header.role is Role.DIE or (
@@ -256,7 +255,7 @@ class Assembler:
         cut_here = stream.cut_here
         if cut_here is not None and line.number - cut_here.number <= NOTE_REACH:
             report.first_line = min(report.first_line, cut_here.number)
-            if report.kind == "warning" and stream.since_cut:
+            if report.kind == kinds.WARNING and stream.since_cut:
                 report.details.setdefault("message", " ".join(stream.since_cut)[:300])
         stream.notes.clear()
         stream.cut_here = stream.rust_text = None
@@ -265,13 +264,13 @@ class Assembler:
     @staticmethod
     def _fits(note: Note, header: Header) -> bool:
         """A check that failed explains a BUG or a WARN, not a lockup that came by."""
-        if note.kind == "sysrq":
+        if note.kind == kinds.SYSRQ:
             return header.fatal
         if "first_byte" in note.regex.groupindex:
-            return header.kind == "slab-corruption"
-        if note.kind == "ubsan" or "cfi_target" in note.regex.groupindex:
-            return header.kind == "invalid-opcode"
-        return header.kind in ("bug", "warning") or header.role is Role.DIE
+            return header.kind == kinds.SLAB_CORRUPTION
+        if note.kind == kinds.UBSAN or "cfi_target" in note.regex.groupindex:
+            return header.kind == kinds.INVALID_OPCODE
+        return header.kind in (kinds.BUG, kinds.WARNING) or header.role is Role.DIE
 
     def _note(self, note: Note, match: Match[str], line: Line, stream: _Stream) -> None:
         builder = stream.builder
@@ -279,7 +278,10 @@ class Assembler:
         if (
             builder is not None
             and inside
-            and (note.kind is None or builder.report.kind in ("bug", "warning", "unknown"))
+            and (
+                note.kind is None
+                or builder.report.kind in (kinds.BUG, kinds.WARNING, kinds.UNKNOWN)
+            )
         ):
             builder.note(note, match, line)
             stream.gap = 0
@@ -300,8 +302,8 @@ class Assembler:
         if ended is None:
             header = _PANIC_HEADER[row.kind]
             for note_header, _, note_line in stream.notes:
-                if note_header.kind == "sysrq" and line.number - note_line.number <= NOTE_REACH:
-                    header = _PANIC_HEADER["sysrq"]
+                if note_header.kind == kinds.SYSRQ and line.number - note_line.number <= NOTE_REACH:
+                    header = _PANIC_HEADER[kinds.SYSRQ]
             ended = self._begin(header, match, line, stream)
             ended.report.details.clear()
             site = details.pop("at", None)
@@ -315,8 +317,7 @@ class Assembler:
         report.panic_message = message
         report.panic_line = line.number
         report.last_line = max(report.last_line, line.number)
-        if report.kind == "oom-kill":
-            report.kind = "oom-panic"
+        report.kind = decide.panicked(report.kind)
         if "cpu" in details:
             cpu = int(details.pop("cpu"))
             report.cpu = cpu if report.cpu is None else report.cpu
@@ -337,14 +338,14 @@ class Assembler:
             report = builder.report
             if report.panic_line or builder.boot != self._boots:
                 continue
-            if row.kind == "init-killed" and report.pid not in (1, None):
+            if row.kind == kinds.INIT_KILLED and report.pid not in (1, None):
                 continue  # an oops that init lived through
             if (
                 Ends.ANY in row.ends
                 or report.kind in row.ends
                 or (Ends.FATAL in row.ends and (report.fatal or builder.headless))
             ):
-                return self._first_of_round(builder) if report.kind == "hung-task" else builder
+                return self._first_of_round(builder) if report.kind == kinds.HUNG_TASK else builder
         return None
 
     def _first_of_round(self, last: ReportBuilder) -> ReportBuilder:
@@ -354,7 +355,7 @@ class Assembler:
             report = builder.report
             if builder is first:
                 continue
-            if report.kind != "hung-task" or report.panic_line or builder.boot != last.boot:
+            if report.kind != kinds.HUNG_TASK or report.panic_line or builder.boot != last.boot:
                 break
             if report.time is None or first.report.time is None:
                 break
@@ -369,8 +370,8 @@ class Assembler:
         """All reports; ``lines`` is the number of lines of the whole log."""
         builders = [builder for builder in self._builders if self._proved(builder)]
         for builder in builders:
-            builder.finish()
             self._mark_cut(builder, lines)
+            builder.finish()
         builders.sort(key=lambda builder: builder.report.first_line)
         reports: list[Report] = [builder.report for builder in builders]
         crash = self._crash(reports)
@@ -425,7 +426,7 @@ class Assembler:
         report = builder.report
         if report.cut is not None or report.panic_line or builder.tailed:
             return
-        ends_known = report.die_count is not None or report.kind == "warning"
+        ends_known = report.die_count is not None or report.kind == kinds.WARNING
         expected = ends_known or (report.fatal and not builder.traced)
         if expected and lines - report.last_line <= 1:
             report.cut = "the log ends inside it"

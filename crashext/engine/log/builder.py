@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from re import Match
 from typing import Optional
 
+from crashext.engine import decide, kinds
 from crashext.engine.kinds import registry
 from crashext.engine.kinds.family import MAIN, Header, Note, Role
 from crashext.engine.log import context, padding, registers, symbols
 from crashext.engine.log.code import parse_code
 from crashext.engine.log.fault import take_abort_line, take_page_fault_line
+from crashext.engine.log.interrupted import context_of
 from crashext.engine.log.prefix import Line
-from crashext.engine.log.refine import STALLS, context_of, kind_of
 from crashext.engine.report import AddressCandidate, LogFrame, LogSymbol, Report
 from crashext.engine.words import AccessType
 
@@ -28,9 +29,6 @@ _ADDRESS_GROUPS = {"gp_hint": "gp-hint", "kasan_address": "kasan"}
 MAX_FRAMES = 2048
 #: NMI backtraces of every CPU of a large machine
 MAX_STACKS = 512
-
-#: Their task is in the header; the CPU lines in them are of the watcher.
-_OTHERS_TASK = frozenset(("hung-task",))
 
 _RIP = re.compile(r"RIP: (?P<cs>[0-9a-f]{4}):\s*(?P<rest>.*)")
 _RIP_END = re.compile(r"RIP +(?P<rest>\[<.*)")
@@ -184,14 +182,12 @@ class ReportBuilder:
     def complete(self, header: Header, match: Match[str], line: Line) -> None:
         """The die() header of a report that awaited one."""
         self.awaits_die = False
-        if self.report.kind == "unknown" or header.kind in ("stack-overflow", "non-canonical"):
-            self.report.kind = header.kind
+        self.report.kind = decide.joined(self.report.kind, header)
         self.fill(header, match, line)
 
     def note(self, row: Note, match: Match[str], line: Line) -> None:
         """A line that names the check which failed."""
-        if row.kind is not None:
-            self.report.kind = row.kind
+        self.report.kind = decide.noted(self.report.kind, row)
         self._take(match, line, "headline")
         self.report.last_line = max(self.report.last_line, line.number)
 
@@ -336,7 +332,7 @@ class ReportBuilder:
     def _section(self, bare: str, line: Line, cursor: _Cursor) -> bool:
         found = registry.section(self.report.kind, bare)
         if found is None:
-            if self.report.kind == "ubsan" and not self.report.release and not self.traced:
+            if self.report.kind == kinds.UBSAN and not self.report.release and not self.traced:
                 return self._ubsan_message(bare)
             return False
         section, match = found
@@ -367,7 +363,7 @@ class ReportBuilder:
         if parsed is None:
             return False
         report = self.report
-        if report.kind in STALLS and not self.tailed and not report.frames:
+        if registry.INFO[report.kind].stalled and not self.tailed and not report.frames:
             # the stalled CPU's own dump after that of RCU's kthread
             if cursor.foreign and "rcu" in "".join(report.other_stacks):
                 self._switch(cursor, MAIN)
@@ -375,7 +371,7 @@ class ReportBuilder:
             cursor.adopt = True
         if parsed.release is not None:
             self._identify(context.Identity(parsed.release, parsed.version, parsed.taint))
-        if not cursor.foreign and report.kind not in _OTHERS_TASK:
+        if not cursor.foreign and not registry.INFO[report.kind].others_task:
             report.cpu = parsed.cpu if report.cpu is None else report.cpu
             report.pid = parsed.pid if report.pid is None else report.pid
             report.uid = parsed.uid if report.uid is None else report.uid
@@ -540,12 +536,12 @@ class ReportBuilder:
             return True
         if padding.PADDING.match(bare) or padding.HEX_ROW.match(text):
             return True
-        if report.kind in STALLS or report.kind in _OTHERS_TASK:
+        if registry.INFO[report.kind].stuck:
             if identity := context.parse_taint_line(bare):
                 self._identify(identity)
                 return True
             if match := _STATE_LINE.match(bare):
-                if report.kind == "rcu-stall" and not report.frames and not cursor.foreign:
+                if report.kind == kinds.RCU_STALL and not report.frames and not cursor.foreign:
                     cursor.adopt = True
                     report.comm = report.comm or match["comm"] or match["old"]
                 return True
@@ -555,10 +551,10 @@ class ReportBuilder:
                 cursor.target.append(frame)
                 cursor.in_trace = self.traced = True
                 return True
-        if report.kind == "lockdep" and (identity := context.parse_ident_line(bare)):
+        if report.kind == kinds.LOCKDEP and (identity := context.parse_ident_line(bare)):
             self._identify(identity)
             return True
-        if not self.traced and report.kind == "warning":
+        if not self.traced and report.kind == kinds.WARNING:
             return self._warning_message(bare)
         return False
 
@@ -590,5 +586,5 @@ class ReportBuilder:
             )
         report.other_stacks = {name: stack for name, stack in report.other_stacks.items() if stack}
         report.context = report.context or context_of(report)
-        report.kind = kind_of(report)
+        report.kind = decide.of_report(report)
         return report

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crashext.engine import bugsites, taint, values
+from crashext.engine import decide, taint, values
 from crashext.engine.arch.arm64.esr import explain_esr
 from crashext.engine.arch.x86.traps import TRAPS
 from crashext.engine.blame import roles
@@ -72,9 +72,7 @@ def test_helpers() -> None:
 
 
 def test_bug_sites_give_kinds() -> None:
-    assert all(
-        bugsites.lookup(row[0], "kfree") for row in rows("Whom to blame") if "/slub" in row[0]
-    )
+    assert all(decide.site(row[0], "kfree") for row in rows("Whom to blame") if "/slub" in row[0])
 
 
 @pytest.mark.parametrize("row", rows("How a typed code is read"), ids=lambda row: str(row[0]))
