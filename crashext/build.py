@@ -30,7 +30,7 @@ from crashext.errors import CrashextError, UsageError
 
 NATIVE = Path(__file__).with_name("native")
 PACKAGE_ROOT = NATIVE.parent.parent
-CORE_SOURCES = ("completion.c", "core.c", "guard.c", "module.c", "shim.cc")
+CORE_SOURCES = ("completion.c", "core.c", "guard.c", "module.c", "prompt.c", "shim.cc")
 LOADER_SOURCE = "loader.c"
 
 #: Where crash looks for "extend NAME" (in_extensions_library() in crash's extensions.c).

@@ -29,7 +29,7 @@ static int name_count;
  * The word at the cursor from the last blank on. gdb, which shares this readline, has words end at
  * "-" and "/" too; what readline takes for the word begins `skip` bytes into ours.
  */
-static char word[BUFSIZE];
+static char *word;
 static size_t skip;
 
 static void add_name(const char *name, size_t length)
@@ -71,7 +71,7 @@ static char *next_file(const char *text, int state)
 	char *path = file_names(word, state);
 
 	(void)text;
-	if (path)
+	if (path && strlen(path) >= skip)
 		memmove(path, path + skip, strlen(path + skip) + 1);
 	return path;
 }
@@ -131,7 +131,10 @@ static char **complete(const char *text, int start, int end)
 	while (begin > line && begin[-1] != ' ')
 		begin--;
 	skip = *line_buffer + start - begin;
-	snprintf(word, sizeof(word), "%.*s", (int)(*line_buffer + end - begin), begin);
+	free(word);
+	word = strndup(begin, *line_buffer + end - begin);
+	if (!word)
+		return NULL;
 	forget_names();
 	*attempted_over = 1;
 	if (begin <= line) {
@@ -162,6 +165,14 @@ static char **complete(const char *text, int start, int end)
 		return matches(text, next_name);
 	}
 	return crash_completer(text, start, end);
+}
+
+void completion_inhibit(int inhibit)
+{
+	int *inhibited = dlsym(RTLD_DEFAULT, "rl_inhibit_completion");
+
+	if (inhibited)
+		*inhibited = inhibit;
 }
 
 void completion_attach(void)

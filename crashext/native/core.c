@@ -81,9 +81,13 @@ static void print_exception(const char *what)
 /* Runs the command argv (a list of str). 0, or what the door calls its exit code; -1: Ctrl-C. */
 int core_run(void *argv)
 {
-	PyObject *result = PyObject_CallMethod(door, "run", "O", (PyObject *)argv);
+	struct memory_view outer;
+	PyObject *result;
 	int code;
 
+	memory_enter(&outer);
+	result = PyObject_CallMethod(door, "run", "O", (PyObject *)argv);
+	memory_leave(&outer);
 	if (!result) {
 		if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
 			PyErr_Clear();
@@ -101,18 +105,32 @@ int core_run(void *argv)
 	return code;
 }
 
+/* True when Ctrl-C has come and Python has not seen it; after this it has. */
+int core_interrupt_pending(void)
+{
+	return PyOS_InterruptOccurred();
+}
+
 static int ready(void);
 
-/* crash calls this for every command of ours. */
+/*
+ * crash calls this for every command of ours. Its own SIGINT handler jumps out of wherever it hits:
+ * from the first line to the last it is not in force, Python's start included.
+ */
 static void run_command(void)
 {
 	struct sigaction saved;
 	PyObject *argv;
 	int i, code = 1;
 
-	if (!ready())
-		return;
 	guard_enter_python(&saved);
+	if (!ready()) {
+		fflush(fp);
+		guard_leave_python(&saved);
+		return;
+	}
+	if (guard_python_ready())
+		PyErr_SetInterrupt();
 	argv = PyList_New(0);
 	for (i = 0; argv && i < argcnt; i++) {
 		PyObject *word = PyUnicode_DecodeFSDefault(args[i]);
@@ -130,7 +148,12 @@ static void run_command(void)
 		print_exception("crashext");
 	Py_XDECREF(argv);
 	fflush(fp);
-	guard_leave_python(&saved);
+	/* Ctrl-C that came too late for this command must not end the next one. */
+	guard_python_done();
+	if (core_interrupt_pending())
+		code = -1;
+	if (guard_leave_python(&saved))
+		code = -1;
 	if (code < 0 || guard_streams_closed())
 		guard_abandon();
 }
@@ -182,7 +205,7 @@ static int start_failed(PyStatus status)
  */
 static int start_python(void)
 {
-	struct sigaction crash_sigint;
+	struct sigaction ours;
 	PyPreConfig preconfig;
 	PyConfig config;
 	PyStatus status;
@@ -218,13 +241,13 @@ static int start_python(void)
 	if (PyStatus_Exception(status))
 		return start_failed(status);
 
-	/* Let Python install its SIGINT handler, keep that, and give crash its own back. */
-	sigaction(SIGINT, NULL, &crash_sigint);
+	/* Let Python install its SIGINT handler, and keep that for when all is imported. */
+	sigaction(SIGINT, NULL, &ours);
 	PyRun_SimpleString("import signal\n"
 			   "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 			   "del signal\n");
 	guard_init();
-	sigaction(SIGINT, &crash_sigint, NULL);
+	sigaction(SIGINT, &ours, NULL);
 
 	/* Installed packages come first; the tree crashext.so was built from serves otherwise. */
 	path = PySys_GetObject("path");
@@ -235,16 +258,23 @@ static int start_python(void)
 	return 0;
 }
 
-/* Starts Python at the first command: loading the extension costs next to nothing. */
+/*
+ * Starts Python at the first command: loading the extension costs next to nothing. An import that
+ * failed is tried again by the next command (no descriptor was left, a disk was not mounted).
+ */
 static int ready(void)
 {
-	static enum { NEW, READY, BROKEN } state;
+	static enum { NEW, STARTED, READY, BROKEN } state;
 	PyObject *result;
 
 	if (state == NEW) {
 		state = BROKEN;
 		if (start_python())
 			return FALSE;
+		state = STARTED;
+	}
+	if (state == STARTED) {
+		Py_CLEAR(door);
 		door = PyImport_ImportModule("crashext.doors.crash");
 		result = door ? PyObject_CallMethod(door, "start", NULL) : NULL;
 		if (!result) {

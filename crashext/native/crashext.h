@@ -40,8 +40,14 @@ enum outcome guard_captured(crash_call call, void *arg, struct text *out);
 const char *guard_message(void);
 /* True once crash has closed the streams of the command in progress (restore_sanity). */
 int guard_streams_closed(void);
+/*
+ * A command of ours, from enter to leave, never runs under crash's SIGINT handler: Ctrl-C is noted
+ * until ready and after done, and Python's between. ready and leave tell whether one was noted.
+ */
 void guard_enter_python(void *saved_sigaction);
-void guard_leave_python(const void *saved_sigaction);
+int guard_python_ready(void);
+void guard_python_done(void);
+int guard_leave_python(const void *saved_sigaction);
 void guard_init(void);
 void guard_abandon(void) __attribute__((noreturn));
 
@@ -56,14 +62,33 @@ int core_register(const char *name, const char *const *help);
 int core_command_count(void);
 const char *core_command_name(int index);
 int core_run(void *argv_list);
+int core_interrupt_pending(void);
 /* The command of ours with this name, NULL when there is none. */
 struct command_table_entry *core_command(const char *name, size_t length);
 
 /* completion.c */
 void completion_attach(void);
 void completion_detach(void);
+/* At a prompt of ours TAB is a character. */
+void completion_inhibit(int inhibit);
+
+/* prompt.c: around the guarded call that reads a line. */
+struct prompt {
+	void (**getter)(void); /* crash's rl_getc_function, NULL: left alone */
+	void (*former)(void);
+};
+void prompt_open(struct prompt *prompt);
+void prompt_close(const struct prompt *prompt);
 
 /* module.c */
+/* What crash.set_readmem_task() has set: it lasts as long as the command that called it. */
+struct memory_view {
+	int space;            /* of reads that name none */
+	unsigned long former; /* the task that "set" had chosen before; 0: still is */
+};
+void memory_enter(struct memory_view *outer);
+void memory_leave(const struct memory_view *outer);
+
 struct _object *PyInit_crash(void);
 struct _object *PyInit__crashext(void);
 

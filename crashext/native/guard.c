@@ -63,9 +63,10 @@ struct saved_command {
 	read_function *readmem;
 };
 
-static struct sigaction crash_sigint;    /* in force when crash called us */
-static struct sigaction python_sigint;   /* sets a flag that the interpreter looks at */
-static volatile sig_atomic_t saw_sigint; /* while gdb was at work, or in a command of ours */
+static struct sigaction crash_sigint;      /* in force when crash called us */
+static struct sigaction python_sigint;     /* sets a flag that the interpreter looks at */
+static volatile sig_atomic_t saw_sigint;   /* while gdb was at work, or in a command of ours */
+static volatile sig_atomic_t noted_sigint; /* while Python starts, or a command of ours ends */
 static void (*gdb_sigint_handler)(int);
 static int streams_closed;
 static int captures;          /* depth */
@@ -128,12 +129,26 @@ void guard_init(void)
 	sigaction(SIGINT, NULL, &python_sigint);
 }
 
+static void note_sigint(int sig)
+{
+	(void)sig;
+	noted_sigint = 1;
+}
+
+static void note_sigints(struct sigaction *former)
+{
+	struct sigaction noting = { .sa_handler = note_sigint, .sa_flags = SA_RESTART };
+
+	sigaction(SIGINT, &noting, former);
+}
+
 /* A command of ours begins: Ctrl-C is for Python. The former disposition goes to *saved. */
 void guard_enter_python(void *saved)
 {
 	struct sigaction now;
 
-	sigaction(SIGINT, &python_sigint, &now);
+	noted_sigint = 0;
+	note_sigints(&now);
 	memcpy(saved, &now, sizeof(now));
 	if (pc->readmem == interruptible_readmem)
 		pc->readmem = real_readmem;
@@ -143,12 +158,25 @@ void guard_enter_python(void *saved)
 	}
 }
 
-void guard_leave_python(const void *saved)
+int guard_python_ready(void)
+{
+	sigaction(SIGINT, &python_sigint, NULL);
+	return noted_sigint;
+}
+
+void guard_python_done(void)
+{
+	noted_sigint = 0;
+	note_sigints(NULL);
+}
+
+int guard_leave_python(const void *saved)
 {
 	struct sigaction old;
 
 	memcpy(&old, saved, sizeof(old));
 	sigaction(SIGINT, &old, NULL);
+	return noted_sigint;
 }
 
 /*
@@ -342,7 +370,11 @@ static enum outcome call_gdb(crash_call call, void *arg)
 	sigaction(SIGINT, NULL, &command.sigint);
 	if (setjmp(pc->main_loop_env) == 0) {
 		sigaction(SIGINT, &crash_sigint, NULL);
-		outcome = catch_exceptions(call, arg, message, sizeof(message));
+		/* What came before that line Python would see only after the call. */
+		if (core_interrupt_pending())
+			saw_sigint = 1;
+		else
+			outcome = catch_exceptions(call, arg, message, sizeof(message));
 		sigaction(SIGINT, &command.sigint, NULL);
 		if (interrupted())
 			outcome = CALL_INTERRUPTED;
@@ -416,23 +448,24 @@ enum outcome guard_captured(crash_call call, void *arg, struct text *out)
 	char *path = strdup("crashext"); /* "set error" in a command would free it */
 	FILE *file = tmpfile();
 	FILE *caller = fp;
-	int old_stderr;
+	int old_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	enum outcome outcome;
 
 	out->data = NULL;
 	out->size = 0;
-	if (!file || !path) {
+	if (!file || !path || old_stderr < 0) {
 		snprintf(message, sizeof(message), "cannot open a temporary file: %s",
 			 strerror(errno));
 		if (file)
 			fclose(file);
+		if (old_stderr >= 0)
+			close(old_stderr);
 		free(path);
 		return CALL_GDB_ERROR;
 	}
 	setlinebuf(file);
 	fflush(fp);
 	fflush(stderr);
-	old_stderr = dup(STDERR_FILENO);
 	dup2(fileno(file), STDERR_FILENO);
 	captures++;
 	fp = file;

@@ -114,7 +114,8 @@ static int acceptable(void)
 		fprintf(fp,
 			"crashext.so: %s is loaded and has its own Python; its epython runs our "
 			"commands "
-			"too: \"epython %s/crashext/epython/explain.py\"; or start crash anew and "
+			"too: \"epython %s/crashext/pykdump/programs/explain.py\"; or start crash "
+			"anew and "
 			"load "
 			"crashext.so only\n",
 			other, CRASHEXT_PACKAGE_ROOT);

@@ -21,7 +21,7 @@
 #define PYKDUMP_VERSION "3.2.3"
 
 static PyObject *crash_error;
-static int memory_space = KVADDR; /* of reads that name none */
+static struct memory_view view = { KVADDR, 0 };
 static unsigned long main_thread;
 
 /* ---------------------------------------------------------------- arguments and outcomes */
@@ -185,7 +185,7 @@ static PyObject *integer(const unsigned char *p, Py_ssize_t size, int is_signed)
 static PyObject *py_readmem(PyObject *self, PyObject *const *args_, Py_ssize_t n)
 {
 	unsigned long long address;
-	int space = memory_space;
+	int space = view.space;
 	PyObject *result;
 	long size;
 
@@ -210,7 +210,7 @@ static PyObject *py_readmem(PyObject *self, PyObject *const *args_, Py_ssize_t n
 static PyObject *py_readPtr(PyObject *self, PyObject *const *args_, Py_ssize_t n)
 {
 	unsigned long long address;
-	int space = memory_space;
+	int space = view.space;
 	ulong value;
 
 	(void)self;
@@ -241,7 +241,7 @@ static PyObject *py_readInt(PyObject *self, PyObject *const *args_, Py_ssize_t n
 		return NULL;
 	if (size != 1 && size != 2 && size != 4 && size != 8)
 		return integer(buffer, size, 0);
-	if (read_memory(address, memory_space, buffer, size))
+	if (read_memory(address, view.space, buffer, size))
 		return NULL;
 	return integer(buffer, size, is_signed);
 }
@@ -258,9 +258,39 @@ static void do_task_to_context(void *arg)
 	c->found = task_to_context(c->task);
 }
 
+static void do_return_to_former(void *arg)
+{
+	struct task_context *former = task_to_context(view.former);
+
+	(void)arg;
+	/* By its address: a live session moves the contexts. */
+	if (former)
+		tt->current = former;
+}
+
+static void return_to_former(void)
+{
+	if (view.former)
+		guard_quick(do_return_to_former, NULL);
+	view.former = 0;
+	view.space = KVADDR;
+}
+
+void memory_enter(struct memory_view *outer)
+{
+	*outer = view;
+	view.space = KVADDR;
+	view.former = 0;
+}
+
+void memory_leave(const struct memory_view *outer)
+{
+	return_to_former();
+	view = *outer;
+}
+
 static PyObject *py_set_readmem_task(PyObject *self, PyObject *task)
 {
-	static struct task_context *former;
 	unsigned long long address;
 	struct context c;
 
@@ -268,10 +298,7 @@ static PyObject *py_set_readmem_task(PyObject *self, PyObject *task)
 	if (!to_address(task, &address))
 		return NULL;
 	if (!address) {
-		memory_space = KVADDR;
-		if (former)
-			tt->current = former;
-		former = NULL;
+		return_to_former();
 		Py_RETURN_NONE;
 	}
 	c.task = address;
@@ -280,10 +307,10 @@ static PyObject *py_set_readmem_task(PyObject *self, PyObject *task)
 		error_format("0x%llx is no task", address);
 		return NULL;
 	}
-	if (!former)
-		former = tt->current;
+	if (!view.former)
+		view.former = CURRENT_TASK();
 	tt->current = c.found;
-	memory_space = UVADDR;
+	view.space = UVADDR;
 	Py_RETURN_NONE;
 }
 
@@ -415,6 +442,8 @@ static PyObject *full_buckets(PyObject *args_, int numbered)
 		PyErr_SetString(crash_error, "no such buckets");
 		return NULL;
 	}
+	if (!items)
+		return PyList_New(0);
 	buffer = PyMem_Calloc(items, size);
 	if (!buffer)
 		return PyErr_NoMemory();
@@ -1234,10 +1263,11 @@ struct line {
 static void do_readline(void *arg)
 {
 	struct line *line = arg;
-	int sigint_cnt = pc->sigint_cnt;
-
 	/* Ctrl-C at a prompt takes effect at once: readline is ready for the jump. */
-	pc->sigint_cnt = 0;
+	int sigint_cnt = __atomic_exchange_n(&pc->sigint_cnt, 0, __ATOMIC_SEQ_CST);
+
+	if (sigint_cnt >= 0)
+		return; /* it has come already, and the guard sees it */
 	line->text = readline(line->prompt);
 	pc->sigint_cnt = sigint_cnt;
 }
@@ -1245,6 +1275,7 @@ static void do_readline(void *arg)
 static PyObject *py_readline(PyObject *self, PyObject *args_)
 {
 	struct line line = { 0 };
+	struct prompt prompt;
 	enum outcome outcome;
 	PyObject *result;
 
@@ -1252,7 +1283,9 @@ static PyObject *py_readline(PyObject *self, PyObject *args_)
 	if (!in_main_thread() || !PyArg_ParseTuple(args_, "s", &line.prompt))
 		return NULL;
 	fflush(fp);
+	prompt_open(&prompt);
 	outcome = guard_quiet(do_readline, &line);
+	prompt_close(&prompt);
 	if (outcome != CALL_OK)
 		return fail(outcome, "readline", NULL);
 	if (!line.text)
@@ -1291,16 +1324,25 @@ static PyObject *py_vmcoreinfo(PyObject *self, PyObject *args_)
 	return result;
 }
 
+/* An "O&" of Py_BuildValue(): a path as Python has it, whatever its bytes; None for NULL. */
+static PyObject *path_or_none(void *path)
+{
+	if (!path)
+		Py_RETURN_NONE;
+	return PyUnicode_DecodeFSDefault(path);
+}
+
 static PyObject *py_session(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	return Py_BuildValue("{s:z,s:z,s:z,s:z,s:z,s:O,s:O,s:z,s:z}", "directory",
-			     core_start_directory(), "namelist", pc->namelist, "namelist_debug",
-			     pc->namelist_debug, "debuginfo_file", pc->debuginfo_file, "dumpfile",
-			     pc->dumpfile, "live", ACTIVE() ? Py_True : Py_False, "tty",
-			     pc->flags & TTY ? Py_True : Py_False, "extension",
-			     core_extension_path(), "program", pc->program_path);
+	return Py_BuildValue("{s:O&,s:O&,s:O&,s:O&,s:O&,s:O,s:O,s:O&,s:O&}", "directory",
+			     path_or_none, core_start_directory(), "namelist", path_or_none,
+			     pc->namelist, "namelist_debug", path_or_none, pc->namelist_debug,
+			     "debuginfo_file", path_or_none, pc->debuginfo_file, "dumpfile",
+			     path_or_none, pc->dumpfile, "live", ACTIVE() ? Py_True : Py_False,
+			     "tty", pc->flags & TTY ? Py_True : Py_False, "extension", path_or_none,
+			     core_extension_path(), "program", path_or_none, pc->program_path);
 }
 
 struct module_load {
@@ -1339,6 +1381,21 @@ static void do_load_module(void *arg)
 		delete_load_module(module->mod_base);
 }
 
+/* A load that failed half way: crash would take its file for loaded, and no other one. */
+static void do_forget_module(void *arg)
+{
+	struct module_load *load = arg;
+	struct load_module *module;
+
+	st->flags &= ~ADD_SYMBOL_FILE;
+	st->current = NULL;
+	if (!is_module_name(load->name, NULL, &module))
+		return;
+	if (module->mod_flags & MOD_LOAD_SYMS)
+		delete_load_module(module->mod_base);
+	memset(module->mod_namelist, 0, sizeof(module->mod_namelist));
+}
+
 static PyObject *py_load_module(PyObject *self, PyObject *args_)
 {
 	struct module_load load = { 0 };
@@ -1359,6 +1416,8 @@ static PyObject *py_load_module(PyObject *self, PyObject *args_)
 		return PyErr_NoMemory();
 	outcome = guard_captured(do_load_module, &load, &text);
 	free(load.command);
+	if (outcome != CALL_OK || !load.loaded)
+		guard_quiet(do_forget_module, &load);
 	if (outcome != CALL_OK)
 		fail(outcome, load.file, &text);
 	else if (!load.found)

@@ -14,11 +14,13 @@ import termios
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NoReturn, Optional
+from typing import Callable, NoReturn, Optional
 
 PROMPT = "crash> "
 #: A dump opens in seconds; under load on a small machine in a minute. Only a hang takes longer.
 PATIENCE = 100.0
+#: A session at its prompt answers at once; one that does not is replaced, which costs as much.
+REPLY = 20.0
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
@@ -83,13 +85,13 @@ class CrashSession:
         before, _, self._seen = self._seen.partition(text)
         return before
 
-    def wait_for_prompt(self) -> str:
+    def wait_for_prompt(self, patience: Optional[float] = None) -> str:
         """What crash prints before it asks for the next command.
 
         Commands print "crash> …" too (examples, hints): a prompt is what stands at the end of all
         output, at the begin of a line or, after output without a newline, when nothing follows.
         """
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + (patience or PATIENCE)
         while True:
             if self._seen == PROMPT or self._seen.endswith("\n" + PROMPT):
                 break
@@ -126,6 +128,16 @@ class CrashSession:
         self.send(command + "\n")
         return self.wait_for_prompt().partition("\n")[2]
 
+    def answers(self) -> bool:
+        """False when crash has ended, or is not at its prompt with all output taken."""
+        if self.exit_status is not None or self._seen:
+            return False
+        try:
+            self.send("eval 1\n")
+            return self.wait_for_prompt(REPLY).startswith("eval 1\nhexadecimal: 1")
+        except (OSError, SessionEnded):
+            return False
+
     # Watching
 
     def resident(self) -> int:
@@ -158,3 +170,39 @@ class CrashSession:
             os.kill(self.pid, signal.SIGKILL)
             self._reap()
         os.close(self._terminal)
+
+
+class SharedSession:
+    """One session for many tests; each test gets it at its prompt.
+
+    A session that an earlier test has ended, or left where it does not answer (it hangs, or stands
+    at another prompt), is replaced: one test that fails takes no other along. Context manager.
+    """
+
+    def __init__(self, start: Callable[[], CrashSession]) -> None:
+        self._start = start
+        self._session: Optional[CrashSession] = None
+
+    def get(self) -> CrashSession:
+        """The session, or a new one."""
+        if self._session is not None and not self._session.answers():
+            self.close()
+        if self._session is None:
+            self._session = self._start()
+        return self._session
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def __enter__(self) -> SharedSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()

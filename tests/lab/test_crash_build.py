@@ -63,6 +63,9 @@ def test_another_python_in_the_session_is_left_alone(
         session.run(f"extend {rival}")
         said = session.run(f"extend {extension}")
         assert said.startswith(f"crashext.so: {rival} is loaded and has its own Python; ")
+        program = re.search(r'"epython (\S+)"', said)
+        assert program is not None
+        assert Path(program[1]).is_file()
         assert session.run("epython") == "the other epython\n"
         # Out of the way, it may load.
         session.run(f"extend -u {rival}")

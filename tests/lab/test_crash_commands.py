@@ -13,7 +13,7 @@ import pytest
 
 import crashext
 from crashext.lab.store import Dump
-from tests.lab.crash_session import CrashSession
+from tests.lab.crash_session import CrashSession, SharedSession
 
 COMMANDS = ("explain", "oops", "rip", "mods", "epython", "drgn", "crashext")
 
@@ -31,25 +31,25 @@ def open_session(extension: Path, crash: Dump, directory: Path, **environment: s
 
 
 @pytest.fixture(scope="module")
-def session(
+def shared(
     extension: Path, seed_crash: Dump, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[CrashSession]:
+) -> Iterator[SharedSession]:
     directory = tmp_path_factory.mktemp("here")
     programs = tmp_path_factory.mktemp("there")
     (directory / "here.py").write_text("import sys\nprint('here', sys.argv)\n")
     (programs / "there.py").write_text("import helper\nprint('there', helper.WORD)\n")
     (programs / "helper.py").write_text("WORD = 'helped'\n")
-    with open_session(extension, seed_crash, directory, PYKDUMPPATH=str(programs)) as made:
+
+    def start() -> CrashSession:
+        return open_session(extension, seed_crash, directory, PYKDUMPPATH=str(programs))
+
+    with SharedSession(start) as made:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def alive(request: pytest.FixtureRequest) -> None:
-    """A test whose session an earlier one has killed says so at once."""
-    if "session" in request.fixturenames:
-        made: CrashSession = request.getfixturevalue("session")
-        if made.exit_status is not None:
-            pytest.fail("an earlier test has ended the session")
+@pytest.fixture
+def session(shared: SharedSession) -> CrashSession:
+    return shared.get()
 
 
 # Help

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 import pytest
 
 from crashext.lab.store import Dump
-from tests.lab.crash_session import CrashSession
+from tests.lab.crash_session import CrashSession, SharedSession
 
 #: Said by a program once it is where the test wants to interrupt it.
 MARK = "in the loop"
@@ -37,19 +37,17 @@ class Programs:
 
     def __init__(self, directory: Path, extension: Path, dump: Dump) -> None:
         self.directory, self.extension, self._dump = directory, extension, dump
-        self._session: Optional[CrashSession] = None
+        self.shared = SharedSession(self._start)
+        self.session: CrashSession
 
-    @property
-    def session(self) -> CrashSession:
-        """The session; a new one when the last test has killed it."""
-        if self._session is None or self._session.exit_status is not None:
-            arguments = ["-s", str(self._dump.vmlinux), str(self._dump.vmcore)]
-            self._session = CrashSession(
-                arguments, directory=str(self.directory), environment={"CRASHPAGER": PAGER}
-            )
-            loaded = self._session.run(f"extend {self.extension}")
-            assert loaded == f"{self.extension}: shared object loaded\n"
-        return self._session
+    def _start(self) -> CrashSession:
+        arguments = ["-s", str(self._dump.vmlinux), str(self._dump.vmcore)]
+        session = CrashSession(
+            arguments, directory=str(self.directory), environment={"CRASHPAGER": PAGER}
+        )
+        loaded = session.run(f"extend {self.extension}")
+        assert loaded == f"{self.extension}: shared object loaded\n"
+        return session
 
     def write(self, source: str, name: str = "program.py") -> Path:
         path = self.directory / name
@@ -60,18 +58,21 @@ class Programs:
         """What a program prints; ``after`` is put behind it on crash's command line."""
         return self.session.run(f"epython {self.write(source)} {after}")
 
-    def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-
 
 @pytest.fixture(scope="module")
-def programs(
+def all_programs(
     tmp_path_factory: pytest.TempPathFactory, extension: Path, dump: Callable[..., Dump]
 ) -> Iterator[Programs]:
     made = Programs(tmp_path_factory.mktemp("programs"), extension, dump("null-write-unload"))
-    yield made
-    made.close()
+    with made.shared:
+        yield made
+
+
+@pytest.fixture
+def programs(all_programs: Programs) -> Programs:
+    """With a session at its prompt, whatever the test before has done to it."""
+    all_programs.session = all_programs.shared.get()
+    return all_programs
 
 
 def alive(programs: Programs) -> None:

@@ -13,7 +13,7 @@ from crashext import build
 from crashext.lab import doors
 from crashext.lab.cache import Cache
 from crashext.lab.store import Dump
-from tests.lab.crash_session import CrashSession
+from tests.lab.crash_session import CrashSession, SharedSession
 
 PROGRAM = """\
 import crash
@@ -51,21 +51,31 @@ while True:
 
 
 @pytest.fixture(scope="module", params=["trixie", "sid"])
-def session(
+def shared(
     request: pytest.FixtureRequest,
     lab_cache: Cache,
     dump: Callable[..., Dump],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[CrashSession]:
+) -> Iterator[SharedSession]:
     crash, seed = doors.crash_of(request.param, lab_cache), dump("null-write-unload")
     directory = tmp_path_factory.mktemp(request.param)
     (directory / "program.py").write_text(PROGRAM)
     (directory / "loop.py").write_text(LOOP)
     arguments = ["-s", str(seed.vmlinux), str(seed.vmcore)]
-    with CrashSession(arguments, program=[crash.program], directory=str(directory)) as made:
+
+    def start() -> CrashSession:
+        made = CrashSession(arguments, program=[crash.program], directory=str(directory))
         loaded = made.run(f"extend {crash.extension}")
         assert loaded == f"{crash.extension}: shared object loaded\n"
+        return made
+
+    with SharedSession(start) as made:
         yield made
+
+
+@pytest.fixture
+def session(shared: SharedSession) -> CrashSession:
+    return shared.get()
 
 
 def test_guarded_calls(session: CrashSession) -> None:
