@@ -35,10 +35,10 @@ lint: $(VENV)/.ready ## ruff, mypy --strict, clang-format, shellcheck
 	@scripts/lint.sh
 
 unit: $(VENV)/.ready ## tests that need no kernel
-	@$(PY) -m pytest tests/unit -q
+	@$(PY) -m pytest tests/unit -q -rs
 
 lab: crashext.so ## tests on real kernels in QEMU
-	@$(PY) -m pytest tests/lab -q
+	@$(PY) -m pytest tests/lab -q -rs
 
 accuracy: crashext.so ## the accuracy matrix → docs/accuracy.md (ONLY=… for a part)
 	@$(PY) -m crashext.lab.accuracy $(if $(ONLY),--only $(ONLY))

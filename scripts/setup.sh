@@ -7,12 +7,14 @@ cd "$(dirname "$0")/.."
 python=$1 venv=$2
 
 # What each is for: gcc … python3-dev build crashext.so and modules; crash … makedumpfile open and
-# shrink dumps; qemu … e2fsprogs boot the lab's guests; the rest checks our own sources.
+# shrink dumps; qemu … e2fsprogs boot the lab's guests; the aarch64 compiler makes modules for its
+# arm64 guests; the rest checks our own sources.
 packages=(
     gcc g++ make python3-dev python3-venv
     crash gdb binutils makedumpfile
-    qemu-system-x86 busybox-static kexec-tools kmod cpio xz-utils zstd e2fsprogs
+    qemu-system-x86 qemu-system-arm busybox-static kexec-tools kmod cpio xz-utils zstd e2fsprogs
     libelf-dev libssl-dev dwarves bc flex bison
+    gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu
     shellcheck sparse
 )
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -478,7 +477,6 @@ def test_the_system_call_on_every_kernel_generation(
     )
 
 
-@pytest.mark.skipif(shutil.which("qemu-system-aarch64") is None, reason="no QEMU for arm64")
 def test_arm64_has_registers_path_lines_and_variables(crash: Callable[..., Crash]) -> None:
     found = crash("null-write", arch="arm64")
     assert found.frame is not None
