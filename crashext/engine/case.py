@@ -6,13 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 
+from crashext.engine import arch
 from crashext.engine.model import Check, Evidence, Explanation
 from crashext.engine.report import LogSummary, Report
 from crashext.errors import Unknown
 
 if TYPE_CHECKING:
-    from crashext.engine.arch.x86.insn import Analysis
-    from crashext.engine.values import AddressLayout
+    from crashext.engine.arch.addresses import AddressLayout
+    from crashext.engine.arch.analysis import Analysis
     from crashext.targets.base import ExceptionFrame, Target
 
 T = TypeVar("T")
@@ -36,6 +37,8 @@ class Case:
     readings: list[str] = field(default_factory=list)
     #: Reasons given for questions that have no key of their own, by question.
     reasons: dict[str, str] = field(default_factory=dict)
+    #: ``uname -m`` of the target's kernel, once it was asked.
+    uname: Optional[str] = None
 
     def ask(self, key: str, question: Callable[[], T]) -> Optional[T]:
         """The target's answer, or None with its reason kept under ``key``.
@@ -67,6 +70,23 @@ class Case:
 
     def contradict(self, text: str) -> None:
         self.explanation.contradictions.append(text)
+
+    @property
+    def arch(self) -> arch.Architecture:
+        """The architecture of the kernel that crashed: as the report has it, else the target.
+
+        x86-64 where neither tells: only its reports can do without a word of it.
+        """
+        if self.report is not None and self.report.machine is not None:
+            return arch.of(self.report.machine)
+        if self.uname is None:
+            self.uname = self.ask("machine", lambda: self.target.kernel().machine) or ""
+        return arch.of(arch.machine_of_uname(self.uname) or "x86_64")
+
+    @property
+    def pc(self) -> Optional[int]:
+        """The interrupted instruction, where the registers tell."""
+        return self.registers.get(self.arch.registers.pc)
 
     @property
     def registers(self) -> dict[str, int]:

@@ -23,6 +23,7 @@ from re import Pattern, compile
 from typing import NamedTuple, Optional
 
 from crashext.engine import kinds, values
+from crashext.engine.arch.names import Trap
 from crashext.engine.blame.names import normalise
 from crashext.engine.kinds import Kind, registry
 from crashext.engine.kinds.family import Header, Note, Role, Site
@@ -126,7 +127,7 @@ def site(file: Optional[str], function: Optional[str], *, fatal: bool = True) ->
 class Fault(NamedTuple):
     """What is known of the fault when the kind is decided."""
 
-    trap: Optional[str] = None
+    trap: Optional[Trap] = None
     #: The address, and the pointer from which the instruction made it where that is known.
     address: Optional[int] = None
     base: Optional[int] = None
@@ -160,7 +161,7 @@ def of_fault(
     if fault.trap not in ("#PF", "#GP", "#SS", None) or fault.address is None:
         general: Kind = kinds.GENERAL_PROTECTION if fault.trap == "#GP" else kinds.UNKNOWN
         return Decision(first or general)
-    original = values.kasan_original(fault.address)
+    original = values.kasan_original(fault.address, layout)
     found = values.classify(
         fault.address if original is None else original,
         base=fault.base if original is None else None,

@@ -3,25 +3,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Optional
 
 from crashext.engine import decide, values
-from crashext.engine.arch.arm import fsr
-from crashext.engine.arch.arm64 import esr
-from crashext.engine.arch.x86 import insn, pagefault, traps
+from crashext.engine.arch.names import Trap
 from crashext.engine.case import Case, log_source
-from crashext.engine.model import Access, FaultAddress, RegisterValue, Rip
-from crashext.engine.place import code_window, instruction_bits, machine_of
+from crashext.engine.model import Access, FaultAddress, RegisterValue
+from crashext.engine.place import code_window
 from crashext.engine.report import Report
 from crashext.errors import Unknown
-
-#: The registers of the explanation, in the order in which they are shown.
-SHOWN_REGISTERS = (
-    "rip", "rsp", "rbp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi",
-    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-)  # fmt: skip
 
 #: Candidates for the address of a page fault, the best first. The CR2 of the register block can
 #: hold a later fault (the kernel's own probe of the code bytes); the headline cannot.
@@ -37,15 +27,7 @@ def layout(case: Case) -> values.AddressLayout:
         except Unknown:
             return None  # KASLR of memory is not built in, or there is no memory to ask
 
-    machine = machine_of(case)
-    if machine != "x86_64":
-        return values.AddressLayout(machine=machine)
-    return values.AddressLayout(
-        five_level=bool(variable("__pgtable_l5_enabled", 4)),
-        page_offset=variable("page_offset_base", 8),
-        vmalloc=variable("vmalloc_base", 8),
-        vmemmap=variable("vmemmap_base", 8),
-    )
+    return case.arch.layout(variable)
 
 
 def _symbol_name(case: Case, address: int) -> Optional[str]:
@@ -58,20 +40,11 @@ def _symbol_name(case: Case, address: int) -> Optional[str]:
     return f"{known.name}+0x{known.offset:x}{module}"
 
 
-def _shown(found: Mapping[str, int]) -> list[str]:
-    """Names of the registers to show, in the order of the machine's own dump."""
-    if "rsp" in found or "rip" in found:
-        return list(SHOWN_REGISTERS)
-    return [
-        name for name in found if not re.fullmatch(r"[cd]r\d|[c-g]s|ps(?:r|tate)|eflags|fps?", name)
-    ]
-
-
 def registers(case: Case) -> None:
     """Fills ``registers`` with a meaning each; compares memory with the log."""
     explanation, report = case.explanation, case.report
-    found = insn.normalise(case.registers)
-    case.layout = layout(case).with_registers(found)
+    found = case.arch.normalise(case.registers)
+    case.layout = case.arch.with_registers(layout(case), found)
     if not found:
         explanation.unknown["registers"] = case.reasons.get(
             "registers", "the report prints no registers"
@@ -86,12 +59,11 @@ def registers(case: Case) -> None:
             found[name],
             values.describe(found[name], layout=case.layout, symbols=symbol, pointer=False),
         )
-        for name in _shown(found)
-        if name in found
+        for name in case.arch.shown(found)
     }
     if case.frame is None or report is None:
         return
-    logged = insn.normalise(report.registers)
+    logged = case.arch.normalise(report.registers)
     differing = [
         name
         for name, value in logged.items()
@@ -113,7 +85,7 @@ def registers(case: Case) -> None:
     )
 
 
-def trap_of(case: Case) -> Optional[str]:
+def trap_of(case: Case) -> Optional[Trap]:
     """The mnemonic of the trap: from the log, else from memory."""
     if case.report is not None and case.report.trap is not None:
         return case.report.trap
@@ -133,39 +105,19 @@ def error_code(case: Case) -> None:
         )
     if code is None:
         code = remembered
-    if code and machine_of(case) == "arm64":  # 0: old kernels passed none to die()
-        address = _candidate(case)
-        explanation.error_code = esr.explain_esr(code, address=address[0] if address else None)
-        explanation.error_code.trap = "ESR"
-        case.claim(
-            f"ESR {code:08x}: {explanation.error_code.meaning}",
-            log_source(report.error_code_line) if report is not None else "memory",
-            crash="log",
-            drgn="print(get_dmesg(prog).decode())",
+    candidate = _candidate(case)
+    try:
+        explanation.error_code = case.arch.explain_error(
+            code, trap, pc=case.pc, address=candidate[0] if candidate else None
         )
+    except Unknown as reason:
+        explanation.unknown["error_code"] = str(reason)
         return
-    if trap is None or code is None:
-        explanation.unknown["error_code"] = (
-            "the report has no trap with an error code" if trap is None else f"no code with {trap}"
-        )
-        return
-    known = traps.trap_by_mnemonic(trap)
-    if known is not None and not known.has_error_code:
-        explanation.unknown["error_code"] = f"{trap} ({known.name}) has no error code"
-        return
-    if trap == "#PF":
-        rip = case.registers.get("rip")
-        address = _candidate(case)
-        explanation.error_code = pagefault.explain_error_code(
-            code, rip=rip, address=address[0] if address else None
-        )
-    else:
-        explanation.error_code = traps.explain_trap_error(trap, code)
-    explanation.error_code.trap = trap
-    line = report.error_code_line if report is not None else 0
     case.claim(
-        f"error code {code:04x}: {explanation.error_code.meaning}",
-        log_source(line) if report is not None and report.error_code is not None else "memory",
+        f"{case.arch.error_text(explanation.error_code.raw)}: {explanation.error_code.meaning}",
+        log_source(report.error_code_line)
+        if report is not None and report.error_code is not None
+        else "memory",
         crash="log",
         drgn="print(get_dmesg(prog).decode())",
     )
@@ -199,22 +151,24 @@ def analyse(case: Case) -> None:
     window = code_window(case)
     rip = explanation.rip
     address = rip.address if rip is not None else None
-    registers = dict(case.registers)
+
+    def symbol(target: int) -> Optional[str]:
+        return _symbol_name(case, target)
+
     try:
-        case.analysis = insn.analyse(
+        case.analysis = case.arch.analyse(
             window[0] if window else None,
             window[1] if window else 0,
-            address if address is not None else _offset_for_address(rip, code, trap),
-            registers,
+            address if address is not None else _offset_for_address(case, code, trap),
+            case.registers,
             code if trap == "#PF" else None,
             reported[0] if reported else None,
             trap=trap,
             function_offset=rip.offset if rip is not None else None,
             function_size=rip.size if rip is not None else None,
             address_known=address is not None,
-            symbols=lambda target: _symbol_name(case, target),
-            layout=case.layout,
-            bits=instruction_bits(case),
+            words=values.Words(symbol, case.layout),
+            symbols=symbol,
         )
     except Unknown as reason:
         case.reasons.setdefault("access", str(reason))
@@ -230,20 +184,14 @@ def analyse(case: Case) -> None:
         _fault_address(case, reported)
 
 
-def _is_esr(case: Case) -> bool:
-    code = case.explanation.error_code
-    return code is not None and code.trap == "ESR"
-
-
-def _offset_for_address(
-    rip: Optional[Rip], code: Optional[int], trap: Optional[str]
-) -> Optional[int]:
+def _offset_for_address(case: Case, code: Optional[int], trap: Optional[Trap]) -> Optional[int]:
     """What stands for RIP where the log prints no address: its offset in the function.
 
     None for an instruction fetch: there RIP itself is what is bad, and must not be made up.
     """
-    if trap == "#PF" and code is not None and pagefault.access_type(code) == "execute":
+    if trap == "#PF" and code is not None and case.arch.access_type(code, trap) == "execute":
         return None
+    rip = case.explanation.rip
     return rip.offset if rip is not None else None
 
 
@@ -259,14 +207,15 @@ def _access(case: Case, reported: Optional[tuple[int, str]], code: Optional[int]
         access.register, access.register_value = analysis.bad_register, analysis.bad_value
         if analysis.origin is not None:
             access.origin = analysis.origin.text
+    trap = trap_of(case)
     if code is not None:
-        access.type = pagefault.access_type(code)
-    elif access.type is None and explanation.error_code is not None and _is_esr(case):
-        access.type = esr.access_type(explanation.error_code.raw)
-    elif access.type is None and report is not None:
+        access.type = case.arch.access_type(code, trap)
+    elif access.type is None and explanation.error_code is not None:
+        access.type = case.arch.access_type(explanation.error_code.raw, trap)
+    if access.type is None and explanation.error_code is None and report is not None:
         access.type = report.access
-        if report.machine == "arm" and report.error_code is not None:
-            access.type = fsr.access_type(report.error_code)
+        if report.error_code is not None:
+            access.type = case.arch.access_type(report.error_code, trap) or access.type
     if reported is not None:
         access.address = reported[0]
     if access.type is None and access.address is None:
@@ -336,7 +285,7 @@ def _fault_address(case: Case, reported: Optional[tuple[int, str]]) -> None:
 
 
 def _why_rejected(case: Case, value: int) -> str:
-    rip = case.registers.get("rip")
+    rip = case.pc
     if trap_of(case) != "#PF":
         return "CR2 is set by page faults only: this value is from an earlier one"
     if rip is not None and 0 <= rip - value <= 64:
@@ -358,7 +307,7 @@ def kind(case: Case) -> None:
         # ``pointer`` is 0 where the address is a small constant in the code: the compiler knew
         # that the pointer is NULL.
         base = analysis.pointer if analysis.pointer is not None else analysis.bad_value
-    if fault is not None and values.kasan_original(fault.value) is not None:
+    if fault is not None and values.kasan_original(fault.value, case.layout) is not None:
         base = None
     code = explanation.error_code.raw if explanation.error_code is not None else 0
     found = decide.of_fault(
@@ -368,9 +317,7 @@ def kind(case: Case) -> None:
             address=fault.value if fault is not None else None,
             base=base,
             access=explanation.access.type if explanation.access is not None else None,
-            protection=esr.is_permission_fault(code)
-            if _is_esr(case)
-            else bool(code & pagefault.PROT) and trap == "#PF",
+            protection=case.arch.denies(code, trap),
             is_bug=analysis is not None and analysis.kind == "bug",
             is_freed_code=trap == "#BP" and _is_freed_code(case),
         ),
@@ -381,10 +328,9 @@ def kind(case: Case) -> None:
         return
     if trap == "#PF" and explanation.error_code is not None and base is not None:
         # Now that the pointer is known, the code can be read better.
-        explanation.error_code = pagefault.explain_error_code(
-            code, rip=case.registers.get("rip"), address=fault.value, pointer=base
+        explanation.error_code = case.arch.explain_error(
+            code, trap, pc=case.pc, address=fault.value, pointer=base
         )
-        explanation.error_code.trap = trap
     fault.meaning = found.why if base is not None else fault.meaning
     case.claim(f"kind {found.kind}: {found.why}", "the fault address and the pointer behind it")
 

@@ -7,7 +7,6 @@ import re
 from typing import Optional
 
 from crashext.engine import blame
-from crashext.engine.arch.x86 import insn
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
 from crashext.engine.log.symbols import parse_symbol
@@ -25,7 +24,7 @@ def locate(case: Case) -> None:
     """Fills ``rip`` from memory and log; says so when the two disagree."""
     report, explanation = case.report, case.explanation
     logged = report.rip if report is not None and report.mode != "user" else None
-    address = case.registers.get("rip", case.registers.get("pc"))
+    address = case.pc
     if address is None and logged is not None:
         address = logged.address or _address_of(case, logged)
     if address is None and logged is None:
@@ -47,7 +46,7 @@ def locate(case: Case) -> None:
     elif logged is not None and logged.name is not None:
         rip.symbol, rip.offset, rip.size = logged.name, logged.offset, logged.size
         rip.module = logged.module
-    shown = (explanation.registers or {}).get("rip")
+    shown = (explanation.registers or {}).get(case.arch.registers.pc)
     if shown is not None and rip.symbol is not None:
         module = f" [{rip.module}]" if rip.module else ""
         shown.meaning = f"{rip.symbol}+0x{rip.offset or 0:x}{module}"
@@ -132,24 +131,6 @@ def _source(case: Case, rip: Rip, address: Optional[int]) -> None:
         )
 
 
-def machine_of(case: Case) -> str:
-    """The machine whose kernel crashed: "x86_64", "i386", "arm64", "arm" …"""
-    if case.report is not None and case.report.machine is not None:
-        return "x86_64" if case.report.machine == "x86" else case.report.machine
-    machine = case.ask("machine", lambda: case.target.kernel().machine)
-    return {"aarch64": "arm64", None: "x86_64", "i686": "i386"}.get(machine, machine or "x86_64")
-
-
-def instruction_bits(case: Case) -> int:
-    """32 or 64, the mode that the code is decoded in; raises Unknown for other machines."""
-    machine = machine_of(case)
-    if machine == "x86_64":
-        return 64
-    if machine == "i386":
-        return 32
-    raise Unknown(f"instructions of {machine} are not decoded: crashext decodes x86 only")
-
-
 def code_window(case: Case) -> Optional[tuple[bytes, int]]:
     """Code bytes around RIP and the index of the byte at RIP: memory first, else ``Code:``."""
     report, rip = case.report, case.explanation.rip
@@ -198,14 +179,13 @@ def disassemble(case: Case) -> None:
     at = rip.address if rip.address is not None else rip.offset or 0
     base = at - index
     try:
-        lines = insn.disassemble(
+        lines = case.arch.disassemble(
             data,
             base,
             at,
             function_offset=rip.offset,
             function_size=rip.size,
             address_known=rip.address is not None,
-            bits=instruction_bits(case),
         )
     except Unknown as reason:
         unknown["rip.instruction"] = str(reason)
@@ -265,13 +245,12 @@ def stack(case: Case) -> None:
         return
     explanation.stack = []
     rip = explanation.rip
-    # arm64's trace begins with pc itself, x86's with its caller.
     first = next((frame for frame in report.frames if frame.reliable), None)
     repeated = (
         first is not None
         and rip is not None
         and (first.name, first.offset) == (rip.symbol, rip.offset)
-        and machine_of(case) == "arm64"
+        and case.arch.trace_has_pc
     )
     if rip is not None and rip.symbol is not None and report.rip is not None and not repeated:
         explanation.stack.append(

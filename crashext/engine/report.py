@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
+from crashext.engine.arch.names import Machine, Trap
 from crashext.engine.kinds import Kind
 from crashext.engine.words import AccessType, TaskContext
 
@@ -78,11 +79,10 @@ class Report:
     #: True when the kernel could not go on in that context (oops, BUG, panic, a panicking lockup);
     #: False for WARN, a hung task without panic, a kmemleak note.
     fatal: bool
-    #: Machine the text is from: "x86_64", "i386", "arm64", "arm", "riscv", "powerpc", "s390",
-    #: "mips" or None. Registers, Code and error codes are read for the first four only.
-    machine: Optional[str] = None
+    #: Machine the text is from, where the lines tell.
+    machine: Optional[Machine] = None
     #: Trap mnemonic when the lines name one: "#PF", "#GP", "#UD", "#DE", "#DF", …
-    trap: Optional[str] = None
+    trap: Optional[Trap] = None
     error_code: Optional[int] = None
     error_code_line: int = 0
     die_count: Optional[int] = None  # the n of [#n]
@@ -92,7 +92,7 @@ class Report:
     rip: Optional[LogSymbol] = None
     code: Optional[CodeBytes] = None
     code_unavailable: Optional[str] = None  # the kernel's own words: "Bad RIP value." …
-    registers: dict[str, int] = field(default_factory=dict)  # lower case: rax … rip rsp eflags cr2
+    registers: dict[str, int] = field(default_factory=dict)  # as printed, in lower case
     registers_line: int = 0
     frames: list[LogFrame] = field(default_factory=list)
     comm: Optional[str] = None

@@ -64,7 +64,9 @@ def measure() -> list[Cost]:
     """The costs of all functions; raises Unknown without iced-x86."""
 
     def analyse() -> insn.Analysis:
-        return insn.analyse(CODE, FAULT_INDEX, RIP, REGISTERS, 0, 0x20, trap="#PF")
+        return insn.analyse(
+            CODE, FAULT_INDEX, RIP, REGISTERS, 0, 0x20, trap="#PF", words=values.Words()
+        )
 
     words = (
         0,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Optional, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # names for annotations only: a bare log must not pay for loading them all
+    from crashext.engine.arch.names import Trap
     from crashext.engine.integrity import Integrity
     from crashext.engine.model import (
         Finding,
@@ -41,13 +42,13 @@ class Symbol:
 class ExceptionFrame:
     """The interrupted registers (``pt_regs``) as found in memory.
 
-    ``registers`` has lower-case names: rax … r15, rip, rsp, eflags, cs, ss, orig_rax.
+    ``registers`` has the names of the architecture's ``struct pt_regs`` (``engine.arch``).
     """
 
     registers: dict[str, int]
     address: Optional[int] = None  # of the pt_regs itself
     how: str = ""  # how it was found, for the evidence
-    trap: Optional[str] = None  # "#PF" … where memory tells
+    trap: Optional[Trap] = None  # where memory tells
     error_code: Optional[int] = None
     fault_address: Optional[int] = None
     fault_address_from: str = ""

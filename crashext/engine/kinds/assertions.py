@@ -28,8 +28,8 @@ _BUG_LINES = (
 )
 _HEADERS = (
     Header("bug", Role.ONGOING, "kernel BUG at", rf"kernel BUG at {SITE}!", fatal=True),
-    Header("bug", Role.DIE, "Internal error: Oops - BUG", rf"Internal error: Oops - BUG: {ESR}", fatal=True, machine="other"),
-    Header("bug", Role.DIE, "Internal error: Oops - CFI", rf"Internal error: (?P<die_text>Oops - CFI): {ESR}", fatal=True, machine="other"),
+    Header("bug", Role.DIE, "Internal error: Oops - BUG", rf"Internal error: Oops - BUG: {ESR}", fatal=True),
+    Header("bug", Role.DIE, "Internal error: Oops - CFI", rf"Internal error: (?P<die_text>Oops - CFI): {ESR}", fatal=True),
     # --- WARN(): kernel/panic.c: __warn(); the form with ", CPU#n:" is the newer
     Header("warning", Role.START, "WARNING: CPU: ", rf"WARNING: CPU: (?P<cpu>\d{{1,6}}) PID: (?P<pid>\d{{1,10}}) at {SITE}(?: (?P<at>.{{1,200}}))?"),
     Header("warning", Role.START, ", CPU#", rf"WARNING: (?:\[(?P<condition>.{{0,200}}?)\] )?{SITE} at (?P<at>.{{1,200}}?), CPU#(?P<cpu>\d{{1,6}}): (?P<comm>.{{0,24}})/(?P<pid>\d{{1,10}})$"),

@@ -18,6 +18,7 @@ from functools import cached_property
 from re import Pattern
 from typing import NamedTuple, Optional, Union
 
+from crashext.engine.arch.names import Machine, Trap
 from crashext.engine.kinds.words import Kind
 from crashext.engine.words import AccessType
 
@@ -57,8 +58,8 @@ class Header(_Expression):
     literal: str  # must be in the line: the cheap test before the expression
     pattern: str
     fatal: bool = False
-    trap: Optional[str] = None
-    machine: Optional[str] = None
+    trap: Optional[Trap] = None
+    machine: Optional[Machine] = None
     access: Optional[AccessType] = None
     #: Frames follow the line at once, without "Call Trace:".
     frames: bool = False

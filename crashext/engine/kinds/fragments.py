@@ -9,7 +9,7 @@ DIE = r"(?P<error_code>[0-9a-f]{4}) \[#(?P<die_count>\d{1,9})\]"
 ESR = r"(?P<error_code>[0-9a-f]{1,16}) \[#(?P<die_count>\d{1,9})\]"
 #: arch/x86/mm/extable.c: early_fixup_exception(), before there is a die()
 EARLY = (
-    r"(?:rip|IP) [0-9a-f]{1,4}:(?P<rip>[0-9a-f]{8,16}) error (?P<error_code>[0-9a-f]{1,16})"
+    r"(?:rip|IP) [0-9a-f]{1,4}:(?P<instruction>[0-9a-f]{8,16}) error (?P<error_code>[0-9a-f]{1,16})"
     r" cr2 (?:0x)?(?P<address>[0-9a-f]{1,16})"
 )
 #: ``FILE:LINE``

@@ -18,7 +18,7 @@ from crashext.engine.kinds.family import (
 
 # fmt: off
 _MACHINE_CHECK_LINES = (
-    Section(r"(?:mce: )?\[Hardware Error\]: RIP (?:!INEXACT! )?[0-9a-f]{2}:<(?P<rip>[0-9a-f]{8,16})>(?: \{(?P<at>[^}]{1,200})\})?"),
+    Section(r"(?:mce: )?\[Hardware Error\]: RIP (?:!INEXACT! )?[0-9a-f]{2}:<(?P<instruction>[0-9a-f]{8,16})>(?: \{(?P<at>[^}]{1,200})\})?"),
     Section(r"(?:mce: )?\[Hardware Error\]: TSC [0-9a-f]{1,16}(?: ADDR (?P<address>[0-9a-f]{1,16}))?(?: MISC (?P<misc>[0-9a-f]{1,16}))?", source="mce"),
     Section(r"(?:mce: )?\[Hardware Error\]: Machine check: (?P<message>.{1,200})"),
     Section(r"(?:\{\d{1,9}\})?\[Hardware Error\]: +section_type: (?P<section_type>.{1,80})"),

@@ -56,7 +56,7 @@ _KCSAN_LINES = (
     Section(r"Reported by Kernel Concurrency Sanitizer on:", "reporter"),
 )
 _HEADERS = (
-    Header("ubsan", Role.DIE, "Internal error: UBSAN: ", rf"Internal error: UBSAN: (?P<bug>[^\[:]{{1,80}}?): {ESR}", fatal=True, machine="other"),
+    Header("ubsan", Role.DIE, "Internal error: UBSAN: ", rf"Internal error: UBSAN: (?P<bug>[^\[:]{{1,80}}?): {ESR}", fatal=True),
     # --- sanitizers
     Header("kasan", Role.START, "BUG: KASAN: ", r"BUG: KASAN: (?P<bug>user-memory-access) on address (?P<kasan_address>[0-9a-f]{8,16})"),
     Header("kasan", Role.START, "BUG: KASAN: ", r"BUG: KASAN: (?P<bug>[\w-]{1,40}(?: or [\w-]{1,40})?) (?:in|on) (?P<at>.{1,200}?)(?: at addr (?P<kasan_address>[0-9a-f]{8,16}))?$"),

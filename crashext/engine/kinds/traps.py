@@ -30,7 +30,7 @@ _HEADERS = (
     Header("general-protection", Role.DIE, "stack segment: ", rf"stack segment: {DIE}", fatal=True, trap="#SS"),
     Header("general-protection", Role.DIE, "invalid TSS: ", rf"invalid TSS: {DIE}", fatal=True, trap="#TS"),
     Header("general-protection", Role.DIE, "segment not present: ", rf"segment not present: {DIE}", fatal=True, trap="#NP"),
-    Header("invalid-opcode", Role.DIE, "Internal error: Oops - ", rf"Internal error: Oops - [Uu]ndefined instruction: {ESR}", fatal=True, machine="other"),
+    Header("invalid-opcode", Role.DIE, "Internal error: Oops - ", rf"Internal error: Oops - [Uu]ndefined instruction: {ESR}", fatal=True),
     Header("split-lock", Role.START, "_lock trap at", rf"(?:x86/split lock detection: )?#(?P<exception>AC|DB): {TASK} took a (?P<bug>split_lock|bus_lock) trap at address: (?P<user_address>0x[0-9a-f]{{1,16}})"),
 )
 _PANICS = (

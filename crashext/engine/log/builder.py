@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from re import Match
 from typing import Optional
 
-from crashext.engine import decide, kinds
+from crashext.engine import arch, decide, kinds
+from crashext.engine.arch.names import Machine
 from crashext.engine.kinds import registry
 from crashext.engine.kinds.family import MAIN, Header, Note, Role
-from crashext.engine.log import context, padding, registers, symbols
+from crashext.engine.log import context, padding, symbols
 from crashext.engine.log.code import parse_code
 from crashext.engine.log.fault import take_abort_line, take_page_fault_line
 from crashext.engine.log.interrupted import context_of
@@ -34,7 +35,7 @@ _RIP = re.compile(r"RIP: (?P<cs>[0-9a-f]{4}):\s*(?P<rest>.*)")
 _RIP_END = re.compile(r"RIP +(?P<rest>\[<.*)")
 _EIP = re.compile(r"EIP(?: is at |: )(?:(?P<cs>[0-9a-f]{4}):)?\s*(?P<rest>.*)")
 # 4.10 to 4.17: "RIP: sym+0x1/0x2 RSP: ffffc90000000000"
-_RIP_RSP = re.compile(r"RIP: (?P<rest>[A-Za-z_0][^:]*?) RSP: (?P<rsp>[0-9a-f]{16})\s*$")
+_RIP_RSP = re.compile(r"RIP: (?P<rest>[A-Za-z_0][^:]*?) RSP: (?P<stack>[0-9a-f]{16})\s*$")
 _RSP_END = re.compile(r"RSP:? <(?P<value>[0-9a-f]{16})>")
 _CR2_LINE = re.compile(r"CR2: (?P<value>[0-9a-f]{8,16})\s*$")
 _MARK = re.compile(
@@ -42,6 +43,13 @@ _MARK = re.compile(
     r"|ENTRY_TRAMPOLINE|ENTRY|SYSENTER|UNK)>\s*"
 )
 _PC = re.compile(r"(?P<which>pc|lr|epc|ra|PC is|LR is|NIP|LR) (?::|at|(?=\[)) ?(?P<rest>\S.*)")
+#: Words before the interrupted instruction that only one family of machines uses.
+_PC_OF: dict[str, Machine] = {
+    "epc": "riscv",
+    "ra": "riscv",
+    "NIP": "powerpc",
+    "LR": "powerpc",
+}
 _STATE_LINE = re.compile(
     r"(?:task:(?P<comm>.{1,24}?) +state:\S|(?P<old>\S.{0,23}?) +[RSDTtXZPI] +(?:[0-9a-f(]|running))"
 )
@@ -107,6 +115,8 @@ class ReportBuilder:
             caller=line.caller or None,
             time=line.time,
         )
+        self.is_x86 = False  # a line that only x86 prints was met; of which width is not known
+        self.pc: Optional[int] = None  # of a line beside the register dump
         self.awaits_die = header.role is Role.ONGOING
         self.ended = False  # "---[ end trace" was met
         self.tailed = False  # a line that comes after the trace was met
@@ -124,10 +134,9 @@ class ReportBuilder:
         report = self.report
         report.trap = report.trap or header.trap
         report.access = header.access or report.access
-        if header.machine not in (None, "other"):
-            report.machine = report.machine or header.machine
-        elif header.trap and header.trap.startswith("#") and header.trap != "#MC":
-            report.machine = report.machine or "x86"
+        report.machine = report.machine or header.machine
+        if header.trap is not None and header.trap != "#MC":
+            self.is_x86 = True
         self._take(match, line, "headline")
         report.last_line = max(report.last_line, line.number)
 
@@ -157,8 +166,8 @@ class ReportBuilder:
                 report.details.setdefault("access", value)
             elif name == "at":
                 self._site(value, line)
-            elif name == "rip":
-                report.registers.setdefault("rip", int(value, 16))
+            elif name == "instruction":
+                self.pc = int(value, 16) if self.pc is None else self.pc
             elif name == "lock_line":
                 which = "held_lock" if "wanted_lock" in report.details else "wanted_lock"
                 report.details.setdefault(which, value.strip())
@@ -392,8 +401,8 @@ class ReportBuilder:
         elif match := _RIP_END.match(bare) or _RIP_RSP.match(bare):
             self._machine("x86_64")
             at_end = self.tailed = True
-            if not cursor.foreign and "rsp" in match.groupdict():
-                self.report.registers.setdefault("rsp", int(match["rsp"], 16))
+            if not cursor.foreign and "stack" in match.groupdict():
+                self._stack_pointer(int(match["stack"], 16))
         elif match := _EIP.match(bare):
             self._machine("i386")
             if match["cs"] and int(match["cs"], 16) & 3 == 3:
@@ -417,9 +426,23 @@ class ReportBuilder:
             self._set_rip(symbol)
         return True
 
-    def _machine(self, machine: str) -> None:
-        if self.report.machine in (None, "x86"):
+    def _machine(self, machine: Machine) -> None:
+        """The report's machine: the first line that tells counts."""
+        known = self.report.machine
+        if known is None or arch.narrows(machine, known):
             self.report.machine = machine
+
+    def _continued(self, bare: str) -> Optional[Machine]:
+        """The report's machine, when its register dump has begun and the line goes on with it."""
+        machine = self.report.machine
+        if machine is None or not self.report.registers_line:
+            return None
+        return machine if arch.of(machine).continues_dump(bare) else None
+
+    def _stack_pointer(self, value: int) -> None:
+        """From a line of x86 beside the register dump; ``setdefault`` as the dump is first."""
+        machine = arch.of(self.report.machine or "x86_64")
+        self.report.registers.setdefault(machine.registers.sp, value)
 
     def _set_rip(self, symbol: LogSymbol) -> None:
         known = self.report.rip
@@ -432,8 +455,8 @@ class ReportBuilder:
             )
         if better:
             self.report.rip = symbol
-        if symbol.address is not None:
-            self.report.registers.setdefault("rip", symbol.address)
+        if symbol.address is not None and self.pc is None:
+            self.pc = symbol.address
 
     def _code(self, rest: str, line: Line, cursor: _Cursor) -> None:
         report = self.report
@@ -462,13 +485,13 @@ class ReportBuilder:
             cursor.in_trace = False
             return True
         if match := _RSP_END.match(bare):
-            report.registers.setdefault("rsp", int(match["value"], 16))
+            self._stack_pointer(int(match["value"], 16))
             self.tailed = True
             return True
         if take_abort_line(report, bare, line.number):
             self._machine("arm64")
             return True
-        machine = registers.machine_of(bare)
+        machine = arch.machine_of_dump(bare) or self._continued(bare)
         if machine is None:
             return (match := _PC.match(bare)) is not None and self._pc(match, bare, line, cursor)
         cursor.user_code_due = False
@@ -479,7 +502,7 @@ class ReportBuilder:
         self._machine(machine)
         if report.machine != machine:
             return True
-        values = registers.parse_registers(bare, machine)
+        values = arch.of(machine).parse_registers(bare, report.registers)
         report.registers_line = report.registers_line or line.number
         for name, value in values.items():
             report.registers.setdefault(name, value)
@@ -491,15 +514,16 @@ class ReportBuilder:
         """``pc : sym``, ``PC is at sym``, ``epc : sym``, ``NIP [addr] sym``."""
         report = self.report
         which = match["which"]
-        machine = {"epc": "riscv", "ra": "riscv", "NIP": "powerpc", "LR": "powerpc"}.get(which)
-        if machine:
+        machine = _PC_OF.get(which)
+        if machine is not None:
             self._machine(machine)
         if cursor.foreign or (self.traced and cursor.in_trace):
             return True
         rest = match["rest"]
         if report.machine in ("arm", "arm64", None) and rest.startswith("[<"):
             self._machine("arm" if rest[10:11] == ">" else "arm64")  # eight digits or sixteen
-            for name, value in registers.parse_bracketed(bare).items():
+            known = arch.of(report.machine or "arm64")
+            for name, value in known.parse_registers(bare, {}).items():
                 report.registers.setdefault(name, value)
             return True
         symbol = symbols.parse_symbol(re.sub(r"^\[([0-9a-f]+)\] ", r"[<\1>] ", rest), line.number)
@@ -517,7 +541,7 @@ class ReportBuilder:
     def _summary(self, bare: str, line: Line) -> bool:
         """The block that newer kernels repeat after the end mark: known already, but for CR2."""
         if bare.startswith("CR2:"):
-            value = registers.parse_registers(bare, "x86_64").get("cr2")
+            value = arch.of("x86_64").parse_registers(bare, {}).get("cr2")
             if value is not None:
                 self._offer(value, "CR2 summary", line)
         if self.headless and self.report.rip is None and (match := _RIP.match(bare)):
@@ -578,8 +602,11 @@ class ReportBuilder:
     def finish(self) -> Report:
         """Closes the report: settles what depends on the whole of it."""
         report = self.report
-        if report.machine == "x86":
-            report.machine = None if report.registers_line == 0 and report.rip is None else "x86_64"
+        if report.machine is None and self.is_x86 and (report.registers_line or report.rip):
+            report.machine = "x86_64"
+        if self.pc is not None:
+            names = arch.of(report.machine or "x86_64").registers
+            report.registers.setdefault(names.pc, self.pc)
         if report.modules_line:
             report.modules, report.last_unloaded = context.parse_modules(
                 " ".join(self._modules.parts)

@@ -6,29 +6,23 @@ Nothing here reads memory.
 
 from __future__ import annotations
 
-from crashext.engine.values.kasan import (
-    KASAN_GRANULE,
-    KASAN_SHADOW_OFFSET_X86,
-    kasan_original,
-    kasan_pointer,
-    kasan_shadow,
-)
-from crashext.engine.values.layout import AddressLayout, Region, is_canonical, region_of
+from crashext.engine.arch.addresses import MMAP_MIN_ADDR, PAGE_SIZE, AddressLayout, Region
 from crashext.engine.values.meaning import (
-    MMAP_MIN_ADDR,
-    PAGE_SIZE,
+    KASAN_GRANULE,
     Classification,
     SymbolLookup,
+    Words,
     ascii_text,
     classify,
     describe,
     err_ptr,
+    kasan_original,
+    region_of,
 )
 from crashext.engine.values.patterns import Poison, poison
 
 __all__ = [
     "KASAN_GRANULE",
-    "KASAN_SHADOW_OFFSET_X86",
     "MMAP_MIN_ADDR",
     "PAGE_SIZE",
     "AddressLayout",
@@ -36,14 +30,12 @@ __all__ = [
     "Poison",
     "Region",
     "SymbolLookup",
+    "Words",
     "ascii_text",
     "classify",
     "describe",
     "err_ptr",
-    "is_canonical",
     "kasan_original",
-    "kasan_pointer",
-    "kasan_shadow",
     "poison",
     "region_of",
 ]

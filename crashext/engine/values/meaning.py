@@ -3,23 +3,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Callable, NamedTuple, Optional
 
-from crashext.engine import errno
+from crashext.engine import arch, errno
+from crashext.engine.arch.addresses import MMAP_MIN_ADDR, PAGE_SIZE, AddressLayout, Region
+from crashext.engine.arch.names import Trap
 from crashext.engine.kinds import Kind
-from crashext.engine.values.kasan import KASAN_GRANULE, KASAN_SHADOW_OFFSET_X86, kasan_original
-from crashext.engine.values.layout import AddressLayout, region_of
 from crashext.engine.values.patterns import poison
 
-PAGE_SIZE = 4096
 _MASK = (1 << 64) - 1
-
-#: Below this nothing is mapped for ordinary programs (vm.mmap_min_addr, default 65536): a kernel
-#: pointer down here is NULL plus an offset.
-MMAP_MIN_ADDR = 0x10000
+#: Bytes of memory that one byte of KASAN's shadow speaks for: 1 << KASAN_SHADOW_SCALE_SHIFT.
+KASAN_GRANULE = 8
 
 SymbolLookup = Callable[[int], Optional[str]]
+
+
+def region_of(value: int, layout: Optional[AddressLayout] = None) -> Region:
+    """The region of the address map that holds an address.
+
+    Without ``layout`` the map of a 4-level x86-64 kernel without KASLR is assumed, and what KASLR
+    could have moved has ``certain=False``.
+    """
+    layout = layout or AddressLayout()
+    return arch.of(layout.machine).region_of(value, layout)
+
+
+def kasan_original(address: int, layout: Optional[AddressLayout] = None) -> Optional[int]:
+    """The bad pointer behind a fault on KASAN's shadow memory, or None."""
+    layout = layout or AddressLayout()
+    return arch.of(layout.machine).kasan_original(address, layout)
 
 
 def ascii_text(value: int) -> Optional[str]:
@@ -104,16 +117,7 @@ def _describe_address(value: int, layout: AddressLayout, pointer: bool) -> str:
     region = region_of(value, layout)
     quoted = f'text "{text}"' if text is not None else None
     if region.name == "non-canonical":
-        original = (
-            None
-            if layout.machine != "x86_64"
-            else kasan_original(
-                value,
-                layout.kasan_shadow_offset or KASAN_SHADOW_OFFSET_X86,
-                address_bits=layout.address_bits,
-                kasan=layout.kasan_shadow_offset is not None,
-            )
-        )
+        original = kasan_original(value, layout)
         if original is not None:
             # Described without KASAN: the shadow of a shadow is no help.
             meaning = describe(original, layout=replace(layout, kasan_shadow_offset=None))
@@ -136,6 +140,20 @@ def _describe_address(value: int, layout: AddressLayout, pointer: bool) -> str:
     return region.name
 
 
+@dataclass(frozen=True)
+class Words:
+    """What names values, for :mod:`crashext.engine.arch`: symbols and address map of the kernel."""
+
+    symbols: Optional[SymbolLookup] = None
+    layout: Optional[AddressLayout] = None
+
+    def describe(self, value: int, pointer: bool = True) -> str:
+        return describe(value, layout=self.layout, symbols=self.symbols, pointer=pointer)
+
+    def is_poison(self, value: int) -> bool:
+        return poison(value) is not None
+
+
 class Classification(NamedTuple):
     """The crash kind that a bad address suggests, and why in one sentence."""
 
@@ -150,7 +168,7 @@ def classify(
     layout: Optional[AddressLayout] = None,
     access: Optional[str] = None,
     protection: bool = False,
-    trap: Optional[str] = None,
+    trap: Optional[Trap] = None,
 ) -> Classification:
     """What kind of crash a faulting address suggests (one of model.KINDS).
 

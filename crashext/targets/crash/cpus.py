@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Optional
 
+from crashext.engine.arch.ptregs import Stack
 from crashext.errors import Unknown
 from crashext.targets.crash.port import CrashPort
-from crashext.targets.drgn.exception import Stack
 
 _IRQ_STACK_SIZE = 16384
 _IST_STACK_SIZE = 4096

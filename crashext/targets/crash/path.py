@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Optional
 
+from crashext.engine.arch.ptregs import Stack
+from crashext.engine.arch.x86.entries import TRAPS
 from crashext.engine.model import StackFrame
 from crashext.engine.report import LogFrame, LogSymbol
-from crashext.targets.drgn.exception import TRAPS, Stack
 
 #: Frames that a path without a log is cut after.
 _MAX_GUESSED = 64

@@ -7,17 +7,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
+from crashext.engine.arch import Architecture, of, ptregs
+from crashext.engine.arch.ptregs import Match, Stack
 from crashext.engine.report import Report
 from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import exception
-from crashext.targets.drgn.exception import Match, Stack
 
 _CPU = re.compile(r"^CPU (\d+):", re.MULTILINE)
 _REGISTER = re.compile(r"\b(R[A-Z0-9]{1,2}|RFLAGS|EFLAGS|CS|SS):\s*(?:selector:\s*)?([0-9a-f]+)\b")
-_MODEL_NAMES = {"rflags": "eflags"}
-
-#: Traps for which the processor pushes an error code that pt_regs keeps in orig_rax.
-_WITH_ERROR_CODE = ("#GP", "#SS", "#DF", "#TS", "#NP")
+#: RFLAGS is what QEMU calls it.
+_FLAGS = "rflags"
 
 
 def parse_saved_registers(text: str) -> dict[int, dict[str, int]]:
@@ -25,42 +23,43 @@ def parse_saved_registers(text: str) -> dict[int, dict[str, int]]:
 
     A CPU without saved registers is left out.
     """
+    needed = of("x86_64").registers
     marks = list(_CPU.finditer(text))
     result = {}
     for mark, following in zip(marks, [*marks[1:], None]):
         block = text[mark.end() : following.start() if following else len(text)]
         registers: dict[str, int] = {}
         for name, value in _REGISTER.findall(block):
-            registers.setdefault(_MODEL_NAMES.get(name.lower(), name.lower()), int(value, 16))
-        if "rip" in registers and "rsp" in registers:
+            own = needed.flags if name.lower() == _FLAGS and needed.flags else name.lower()
+            registers.setdefault(own, int(value, 16))
+        if needed.pc in registers and needed.sp in registers:
             result[int(mark[1])] = registers
     return result
 
 
 def find_frame(
-    stacks: Iterable[Stack], entries: Sequence[tuple[int, int, str]], report: Optional[Report]
+    stacks: Iterable[Stack],
+    entries: Sequence[tuple[int, int, str]],
+    report: Optional[Report],
+    arch: Architecture,
 ) -> tuple[ExceptionFrame, Match]:
     """The ``pt_regs`` of the crash, with its trap. Raises Unknown."""
     areas = list(stacks)
-    match, how = exception.search(areas, entries, report)
+    match, how = ptregs.search(areas, entries, report, arch)
     area = next(area for area in areas if area.base <= match.address < area.end)
-    return _frame(area, match, entries, how), match
+    return _frame(area, match, entries, how, arch), match
 
 
 def _frame(
-    area: Stack, match: Match, entries: Sequence[tuple[int, int, str]], how: str
+    area: Stack, match: Match, entries: Sequence[tuple[int, int, str]], how: str, arch: Architecture
 ) -> ExceptionFrame:
-    """With the trap of the entry that saved them, and the error code where it is kept.
-
-    For a page fault the entry overwrites orig_rax with -1: no system call to restart.
-    """
+    """With the trap of the entry that saved them, and the error code where it is kept."""
     frame = ExceptionFrame(match.registers, match.address, how)
-    word = exception.entry_of(area, match.address)
+    word = ptregs.entry_of(area, match.address)
     if word is not None:
         for start, end, name in entries:
             if start < word <= end:
-                frame.trap = exception.TRAPS[name]
-    code = match.registers["orig_rax"]
-    if frame.trap in _WITH_ERROR_CODE and code < 1 << 32:
-        frame.error_code = code
+                frame.trap = arch.entries[name]
+    if frame.trap is not None:
+        frame.error_code = arch.saved_error_code(frame.trap, match.registers)
     return frame

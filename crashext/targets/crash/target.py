@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NoReturn, Optional
 
+from crashext.engine.arch import of
+from crashext.engine.arch.ptregs import Stack
 from crashext.engine.model import (
     Finding,
     Kernel,
@@ -32,9 +34,9 @@ from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
 from crashext.targets.crash import lines, names, path, registers
 from crashext.targets.crash.cpus import Cpus
 from crashext.targets.crash.port import CrashPort
-from crashext.targets.drgn import exception
-from crashext.targets.drgn.exception import Stack
 
+#: crash decodes dumps of its own architecture only, and PyKdump exists for this one.
+_ARCH = of("x86_64")
 #: A kernel thread (include/linux/sched.h; unchanged since 2.6).
 _PF_KTHREAD = 0x00200000
 #: What every module calls its entry points besides their own names.
@@ -137,9 +139,9 @@ class CrashTarget:
             return self._frame
         self._report, self._frame, self._frame_stack = report, None, None
         machine = str(names.sys_info.get("machine", ""))
-        if machine != "x86_64":
+        if machine != _ARCH.name:
             raise Unknown(f"pt_regs are searched on x86-64 only, this is {machine or 'unknown'}")
-        frame, match = registers.find_frame(self._stacks(), self._entries(), report)
+        frame, match = registers.find_frame(self._stacks(), self._entries(), report, _ARCH)
         self._frame, self._frame_stack = frame, match.stack
         return frame
 
@@ -171,7 +173,7 @@ class CrashTarget:
         """(start, end, name) of the exception entries that this kernel has."""
         if self._entry_points is None:
             found = []
-            for name in exception.TRAPS:
+            for name in _ARCH.entries:
                 start = self.memory.symbol(name)
                 if start is not None:
                     found.append((start, self._symbol_end(start, name), name))
@@ -202,7 +204,7 @@ class CrashTarget:
         Without a log: words of the stack that point into code, none of them reliable.
         """
         start = self._stack_pointer(frame)
-        found = [self._at(frame.registers["rip"])] if frame is not None else []
+        found = [self._at(frame.registers[_ARCH.registers.pc])] if frame is not None else []
         areas = list(self._stacks())
         report = self._report
         if report is not None and report.frames:
@@ -223,11 +225,11 @@ class CrashTarget:
 
     def _stack_pointer(self, frame: Optional[ExceptionFrame]) -> int:
         if frame is not None:
-            return frame.registers["rsp"]
+            return frame.registers[_ARCH.registers.sp]
         cpu = self.cpus.panic_cpu()
         if cpu is None and self._report is not None:
             cpu = self._report.cpu
-        return self.saved_registers().get(-1 if cpu is None else cpu, {}).get("rsp", 0)
+        return self.saved_registers().get(-1 if cpu is None else cpu, {}).get(_ARCH.registers.sp, 0)
 
     def _at(self, address: int, is_return_address: bool = False) -> StackFrame:
         frame = StackFrame(address=address, reliable=not is_return_address)

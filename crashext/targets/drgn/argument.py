@@ -19,16 +19,14 @@ from crashext.targets.drgn.asking import NO_ANSWER
 if TYPE_CHECKING:
     from crashext.targets.drgn.target import DrgnTarget
 
-#: Registers of the first six arguments (System V AMD64 ABI, 3.2.3).
-ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
-
 
 def find(
     target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
 ) -> Iterator[Finding]:
     """One finding, when the operand's root is a parameter and the call site tells its origin."""
-    rip = frame.registers.get("rip") if frame is not None else None
-    if rip is None or not target.symbols.is_code(rip):
+    names = target.arch.registers
+    pc = frame.registers.get(names.pc) if frame is not None else None
+    if pc is None or not target.symbols.is_code(pc):
         return
     expression = target.faulting_expression()
     root = re.match(r"\*?\(*(\w+)", expression) if expression else None
@@ -41,9 +39,9 @@ def find(
     if own is None or caller is None or own.function_name is None:
         return
     parameters = variables.parameter_names(target.prog, own, own.function_name)
-    if root.group(1) not in parameters[: len(ARGUMENTS)]:
+    if root.group(1) not in parameters[: len(names.arguments)]:
         return
-    register = ARGUMENTS[parameters.index(root.group(1))]
+    register = names.arguments[parameters.index(root.group(1))]
     passed = _passed(target, caller, register)
     if passed is None or passed == root.group(1):
         return
@@ -65,7 +63,7 @@ def _passed(target: DrgnTarget, caller: drgn.StackFrame, register: str) -> Optio
         return None
     if not code or "call" not in code[-1].flow:
         return None
-    registers = {**known, "rip": code[-1].address}
+    registers = {**known, target.arch.registers.pc: code[-1].address}
     pointers = list(operand.pointers_of([caller]))
     flow = operand.flow_of(target.prog, pointers, registers, code[:-1])
     found = flow.pointer_of(register)

@@ -16,8 +16,8 @@ from drgn.helpers.linux.percpu import per_cpu
 from drgn.helpers.linux.pid import find_task
 from drgn.helpers.linux.sched import cpu_curr
 
+from crashext.engine.arch.ptregs import Stack
 from crashext.targets.drgn.asking import NO_ANSWER
-from crashext.targets.drgn.exception import Stack
 
 #: Interrupt stack of x86-64 without KASAN (IRQ_STACK_ORDER 2), when the type does not tell.
 _IRQ_STACK_SIZE = 16384

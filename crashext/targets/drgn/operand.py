@@ -19,9 +19,10 @@ from typing import Optional
 import drgn
 from drgn import Object, Program, Type, TypeKind
 
-from crashext.engine.arch.x86.decoder import Decoded
+from crashext.engine.arch.code import Decoded
 from crashext.errors import Unknown
 from crashext.targets.drgn import origin, stack
+from crashext.targets.drgn.architecture import of_program
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.members import (
     AGGREGATES,
@@ -174,7 +175,8 @@ def _loaded(
     prog: Program, pointers: Sequence[Pointer], registers: Mapping[str, int], register: str
 ) -> Optional[Pointer]:
     try:
-        code = origin.before(prog, registers["rip"], registers["rip"])
+        pc = registers[of_program(prog).registers.pc]
+        code = origin.before(prog, pc, pc)
     except Unknown:
         return None
 
@@ -206,16 +208,15 @@ def called(prog: Program, trace: drgn.StackTrace, registers: Mapping[str, int]) 
     if not code:
         raise Unknown("the code of the call is not in the dump")
     pointers = list(_pointers(trace))
-    if code[-1].target == registers["rip"]:
+    pc = registers[of_program(prog).registers.pc]
+    if code[-1].target == pc:
         # A direct call: the compiler knew the address. What the source calls may still be the one
         # member in scope that holds it.
         try:
-            name = str(prog.symbol(registers["rip"]).name)
+            name = str(prog.symbol(pc).name)
         except LookupError:
-            name = f"{registers['rip']:#x}"
-        holders = _unique(
-            pointer.expression for pointer in members_holding(pointers, prog, registers["rip"])
-        )
+            name = f"{pc:#x}"
+        holders = _unique(pointer.expression for pointer in members_holding(pointers, prog, pc))
         return f"{holders[0]}, which is {name}" if len(holders) == 1 else name
     found = origin.called_through(flow_of(prog, pointers, registers, code))
     if found is None:
@@ -235,7 +236,7 @@ def variable_in_register(
     drgn does not show a variable's location; so the function is entered at that address with a
     mark in the register, and the variable that then has the mark for a value lives there.
     """
-    marked = {**registers, "rip": address, register: _MARK}
+    marked = {**registers, of_program(prog).registers.pc: address, register: _MARK}
     try:
         trace = prog.stack_trace(stack.pt_regs(prog, marked))
         found = [pointer for pointer in _pointers(trace) if pointer.value == _MARK]

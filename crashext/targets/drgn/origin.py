@@ -16,9 +16,11 @@ from typing import Callable, Optional
 import drgn
 from drgn import Program
 
-from crashext.engine.arch.x86.borders import borders_before
-from crashext.engine.arch.x86.decoder import Decoded, Memory, decode_run
+from crashext.engine.arch import flow
+from crashext.engine.arch.base import Registers
+from crashext.engine.arch.code import Decoded, Memory
 from crashext.errors import Unknown
+from crashext.targets.drgn.architecture import of_program
 from crashext.targets.drgn.asking import NO_ANSWER
 from crashext.targets.drgn.members import AGGREGATES, Pointer, member_at, pointee, size_of
 
@@ -26,14 +28,6 @@ from crashext.targets.drgn.members import AGGREGATES, Pointer, member_at, pointe
 WINDOW = 1024
 #: Instructions followed one after the other: ``a->b->c->d`` with copies between.
 MAX_STEPS = 12
-#: Registers that a callee may change (System V AMD64 ABI, 3.2.1).
-CALLER_SAVED = frozenset(("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"))
-
-_GENERAL = (
-    "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-    "r15",
-)  # fmt: skip
-
 _MASK = (1 << 64) - 1
 
 #: Gives the pointer variable that the debug info places in a register at an address.
@@ -58,6 +52,18 @@ class Flow:
     code: Sequence[Decoded]
     variable_in: VariableIn
 
+    @property
+    def _names(self) -> Registers:
+        return of_program(self.prog).registers
+
+    @property
+    def _clobbered(self) -> frozenset[str]:
+        return self._names.caller_saved
+
+    @property
+    def _pc(self) -> int:
+        return self.registers[self._names.pc]
+
     def pointer_of(self, register: str) -> Optional[Pointer]:
         """The expression for what the register holds at RIP; None when it cannot be told."""
         found = self._before(register, len(self.code), MAX_STEPS)
@@ -72,9 +78,9 @@ class Flow:
         """What ``register`` held just before ``code[position]``."""
         if steps == 0:
             return None
-        for index in range(position - 1, -1, -1):
-            if register in _writes(self.code[index]):
-                return self._written(register, index, position, steps)
+        index = flow.last_write(self.code, register, position, self._clobbered)
+        if index is not None:
+            return self._written(register, index, position, steps)
         if not self._changed(register, 0):
             return self._named(register, self.registers.get(register), position)
         return self._named(register, None, position)
@@ -113,7 +119,8 @@ class Flow:
             return None
         if memory.rip_relative or memory.base is None:
             return _global(self.prog, memory.displacement)
-        if memory.base in ("rsp", "rbp") and not self._changed(memory.base, index):
+        frame = (self._names.sp, self._names.frame)
+        if memory.base in frame and not self._changed(memory.base, index):
             # A slot of the stack frame: the spilled variable is found by its value.
             value = _read(self.prog, self.registers[memory.base] + memory.displacement)
             return self._by_value(value)
@@ -164,21 +171,13 @@ class Flow:
 
     def _changed(self, register: str, start: int) -> bool:
         """Whether ``code[start:]`` writes the register."""
-        return any(register in _writes(step) for step in self.code[start:])
+        return flow.changed(self.code, register, start, self._clobbered)
 
     def _joined(self, start: int, end: int) -> bool:
         """Whether a jump before RIP lands after ``code[start]`` and not past ``code[end]``."""
         low = self.code[start].address
-        high = self.code[end].address if end < len(self.code) else self.registers["rip"]
-        return any(
-            step.target is not None and step.flow != "call" and low < step.target <= high
-            for step in self.code
-        )
-
-
-def _writes(step: Decoded) -> frozenset[str]:
-    writes = step.written | step.maybe_written
-    return writes | CALLER_SAVED if "call" in step.flow else writes
+        high = self.code[end].address if end < len(self.code) else self._pc
+        return any(flow.jumps_into(self.code, low, high))
 
 
 def before(prog: Program, end: int, inside: int) -> list[Decoded]:
@@ -196,40 +195,38 @@ def before(prog: Program, end: int, inside: int) -> list[Decoded]:
         data = prog.read(begin, end - begin)
     except drgn.FaultError as error:
         raise Unknown(f"code before {end:#x}: {error}") from None
-    offset, _ = borders_before(data, len(data), len(data) if known else None)
-    return decode_run(data, offset, begin + offset)
+    return of_program(prog).decode_before(data, begin, known)
 
 
-def called_through(flow: Flow) -> Optional[Pointer]:
-    """The function pointer of the call that ends ``flow.code``; None when it cannot be told.
+def called_through(path: Flow) -> Optional[Pointer]:
+    """The function pointer of the call that ends ``path.code``; None when it cannot be told.
 
     Of a call that has just been made all registers are still those at the call.
     """
-    call, flow.code = flow.code[-1], flow.code[:-1]
+    call, path.code = path.code[-1], path.code[:-1]
     if call.flow == "indirect call":
         memory = [operand for operand in call.explicit_memory() if not operand.implied]
         if memory:
-            return flow.loaded_from(memory[0])
+            return path.loaded_from(memory[0])
         register = call.operand_registers[0] if call.operand_registers else ""
-        return flow.pointer_of(register) if register else None
+        return path.pointer_of(register) if register else None
     if call.flow != "call" or call.target is None:
         return None
-    thunk = _thunk_register(flow.prog, call.target)
-    return flow.pointer_of(thunk) if thunk is not None else None
+    thunk = _thunk_register(path.prog, call.target)
+    return path.pointer_of(thunk) if thunk is not None else None
 
 
 def _thunk_register(prog: Program, target: int) -> Optional[str]:
-    """The register that a retpoline jumps through (arch/x86/lib/retpoline.S).
+    """The register that a retpoline jumps through .
 
     Asked by name: the thunks are labels without size in one array.
     """
-    for register in _GENERAL:
-        for name in ("__x86_indirect_thunk_", "__x86_indirect_call_thunk_"):
-            try:
-                if prog.symbol(name + register).address == target:
-                    return register
-            except LookupError:
-                continue
+    for name, register in of_program(prog).indirect_thunks().items():
+        try:
+            if prog.symbol(name).address == target:
+                return register
+        except LookupError:
+            continue
     return None
 
 

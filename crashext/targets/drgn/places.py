@@ -12,7 +12,6 @@ from crashext.engine.report import Report
 from crashext.errors import Unknown
 from crashext.targets.base import ExceptionFrame, PageLevel
 from crashext.targets.drgn.asking import NO_ANSWER
-from crashext.targets.drgn.exception import sp_of
 
 if TYPE_CHECKING:
     from crashext.targets.drgn.target import DrgnTarget
@@ -41,7 +40,8 @@ def find(
         yield from _page_tables(target, address)
         yield from _owner(target, address)
     elif report is not None and report.kind == "stack-overflow":
-        yield from _owner(target, (sp_of(frame.registers) - 8) & (1 << 64) - 1)
+        sp = frame.registers[target.arch.registers.sp]
+        yield from _owner(target, (sp - 8) & (1 << 64) - 1)
     yield from _object(target, frame, address)
 
 

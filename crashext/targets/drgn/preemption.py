@@ -83,7 +83,8 @@ def find(
     if cpu is None:
         return
     count = preempt_count(prog, cpu)
-    eflags = frame.registers.get("eflags") if frame is not None else None
+    flags = target.arch.registers.flags
+    eflags = frame.registers.get(flags) if frame is not None and flags is not None else None
     name = "__preempt_count" if "__preempt_count" in prog else "pcpu_hot"
     yield Finding(
         "preemption",

@@ -9,11 +9,13 @@ from typing import Optional
 import drgn
 from drgn import Object, Program, sizeof
 
+from crashext.engine.arch import ptregs
+from crashext.engine.arch.ptregs import Stack
 from crashext.engine.model import SourceLocation, StackFrame
 from crashext.engine.report import LogFrame
 from crashext.errors import Unknown
+from crashext.targets.drgn.architecture import of_program
 from crashext.targets.drgn.asking import NO_ANSWER
-from crashext.targets.drgn.exception import PT_REGS_SIZE, Stack, pack, pc_of, sp_of
 from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
 
 #: Frames shown of one stack: the first and the last so many (a stack overflow has hundreds).
@@ -35,11 +37,12 @@ ROOTS = (
 
 def pt_regs(prog: Program, registers: Mapping[str, int]) -> Object:
     """The registers as a ``struct pt_regs`` object, for unwinding from them."""
-    data = pack(registers)
+    arch = of_program(prog)
+    data = ptregs.pack(registers, arch)
     type_ = prog.type("struct pt_regs")
     size = sizeof(type_)
-    if "pc" not in registers and size != PT_REGS_SIZE:
-        raise Unknown(f"struct pt_regs has {size} bytes here, {PT_REGS_SIZE} are known")
+    if size < len(data) or (arch.registers.pt_regs_whole and size != len(data)):
+        raise Unknown(f"struct pt_regs has {size} bytes here, {len(data)} are known")
     return Object.from_bytes_(prog, type_, data.ljust(size, b"\0"))
 
 
@@ -49,21 +52,22 @@ def unwind(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> drg
     A call through a bad pointer leaves RIP outside of any code, and the return address of that
     call at the stack pointer; the trace then begins at the caller.
     """
-    rip, rsp = pc_of(registers), sp_of(registers)
+    names = of_program(prog).registers
+    pc, sp = registers[names.pc], registers[names.sp]
     start = dict(registers)
-    if not symbols.is_code(rip):
-        if "rip" not in registers:
-            raise Unknown(f"PC {rip:#x} is no code")
+    if not symbols.is_code(pc):
+        if names.link is not None:
+            raise Unknown(f"{names.pc.upper()} {pc:#x} is no code")
         try:
-            caller = prog.read_u64(rsp)
+            caller = prog.read_u64(sp)
         except drgn.FaultError:
-            raise Unknown(f"RIP {rip:#x} is no code and the stack at {rsp:#x} is unreadable") from (
+            raise Unknown(f"RIP {pc:#x} is no code and the stack at {sp:#x} is unreadable") from (
                 None
             )
         if not symbols.is_code(caller):
-            raise Unknown(f"RIP {rip:#x} is no code and no caller is at the stack pointer {rsp:#x}")
+            raise Unknown(f"RIP {pc:#x} is no code and no caller is at the stack pointer {sp:#x}")
         # The word after the call: one byte back, so that it is looked up inside the call.
-        start.update(rip=caller - 1, rsp=rsp + 8)
+        start.update({names.pc: caller - 1, names.sp: sp + 8})
     preload(prog, symbols, start)
     return prog.stack_trace(pt_regs(prog, start))
 
@@ -74,18 +78,17 @@ def preload(prog: Program, symbols: Symbols, registers: Mapping[str, int]) -> No
     drgn unwinds with the modules it knows; so each word of the stack that points into a module
     makes that module known first. A word in the module area costs one tree look-up a page.
     """
-    symbols.module_name(pc_of(registers))
-    rsp = sp_of(registers)
+    arch = of_program(prog)
+    symbols.module_name(registers[arch.registers.pc])
+    sp = registers[arch.registers.sp]
     try:
         size = 16384
-        data = prog.read(rsp, size - rsp % size)
+        data = prog.read(sp, size - sp % size)
     except drgn.FaultError:
         return
-    # x86-64 has its modules in the last 2 GiB; elsewhere any kernel address may be in one.
-    modules = 0xFFFFFFFF80000000 if "rip" in registers else KERNEL_HALF
     for offset in range(0, len(data) - 7, 8):
         word = int.from_bytes(data[offset : offset + 8], "little")
-        if word >= modules and not symbols.in_kernel_image(word):
+        if word >= arch.lowest_module and not symbols.in_kernel_image(word):
             symbols.module_name(word)
 
 
@@ -178,7 +181,7 @@ def from_panic(prog: Program, area: Stack) -> Optional[dict[str, int]]:
     panic() itself realigns its stack, so its frame cannot be unwound from a stack pointer alone;
     its caller's can: the return address of the ``call panic`` lies on the stack, once where the
     call put it and once more, deeper, where the realigning prologue copied it, right above the
-    caller's RBP. The other registers are not known. ``rip`` lies inside the call.
+    caller's frame pointer. The other registers are not known. The pc lies inside the call.
     """
     entries = set()
     for name in ("panic", "vpanic"):
@@ -191,13 +194,9 @@ def from_panic(prog: Program, area: Stack) -> Optional[dict[str, int]]:
         if word >= KERNEL_HALF and (word in calls or _calls(prog, word, entries)):
             calls.setdefault(word, []).append(index)
     for word, places in calls.items():
-        registers = {
-            "rip": word - 1,
-            "rsp": area.base + 8 * (places[-1] + 1),
-            "rbp": area.words[places[0] - 1],
-            "cs": 0x10,
-            "ss": 0x18,
-        }
+        registers = of_program(prog).inside_call(
+            word, area.base + 8 * (places[-1] + 1), area.words[places[0] - 1]
+        )
         names = [frame.name for frame in prog.stack_trace(pt_regs(prog, registers))]
         if any(name.startswith(ROOTS) for name in names):
             return registers

@@ -12,7 +12,8 @@ import drgn
 from drgn import Object, Program, ProgramFlags
 
 from crashext.engine import linetable
-from crashext.engine.arch.x86.decoder import MAX_LENGTH, decode
+from crashext.engine.arch import Architecture, ptregs
+from crashext.engine.arch.ptregs import Stack
 from crashext.engine.model import (
     Finding,
     Kernel,
@@ -27,9 +28,9 @@ from crashext.engine.report import Report
 from crashext.errors import Unknown
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
-from crashext.targets.drgn import context, cpus, exception, lines, locks, printk, stack
+from crashext.targets.drgn import context, cpus, lines, locks, printk, stack
+from crashext.targets.drgn.architecture import of_program
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
-from crashext.targets.drgn.exception import Stack
 from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn.modules.deep import ModuleQuestions
 from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
@@ -62,6 +63,7 @@ class DrgnTarget(ModuleQuestions):
         if not prog.flags & ProgramFlags.IS_LINUX_KERNEL:
             raise Unknown("this drgn program is no Linux kernel")
         self.prog = prog
+        self._arch: Optional[Architecture] = None
         self.source_dirs: list[str] = list(source_dirs or [])
         finder = DebugFileFinder.of(prog)
         finder.module_dirs += module_dirs or []
@@ -83,6 +85,13 @@ class DrgnTarget(ModuleQuestions):
         self._traces: dict[Optional[int], drgn.StackTrace] = {}
 
     # The kernel
+
+    @property
+    def arch(self) -> Architecture:
+        """Raises Unknown for an architecture that crashext does not know."""
+        if self._arch is None:
+            self._arch = of_program(self.prog)
+        return self._arch
 
     def log(self) -> str:
         with asking("; ".join([*self.notes, "the kernel log"])):
@@ -140,10 +149,9 @@ class DrgnTarget(ModuleQuestions):
             return self._frame
         self._report, self._frame, self._traces = report, None, {}
         self._rip_line = _NOT_ASKED
-        arch = self.prog.platform.arch if self.prog.platform is not None else None
-        if arch not in (drgn.Architecture.X86_64, drgn.Architecture.AARCH64):
-            raise Unknown(f"pt_regs are searched on x86-64 and arm64 only, this is {arch}")
-        match, how = exception.search(self._stacks(report), self._entries(), report)
+        if not self.arch.registers.pt_regs:
+            raise Unknown(f"pt_regs are searched on x86-64 and arm64, this is {self.arch.name}")
+        match, how = ptregs.search(self._stacks(report), self._entries(), report, self.arch)
         frame = ExceptionFrame(match.registers, match.address, how)
         self._frame_stack = match.stack
         self._trap(frame)
@@ -175,7 +183,7 @@ class DrgnTarget(ModuleQuestions):
 
     def _entries(self) -> Iterator[tuple[int, int, str]]:
         """(start, end, name) of the exception entries that this kernel has."""
-        for name in exception.TRAPS:
+        for name in self.arch.entries:
             try:
                 symbol = self.prog.symbol(name)
             except LookupError:
@@ -183,21 +191,17 @@ class DrgnTarget(ModuleQuestions):
             yield symbol.address, symbol.address + (symbol.size or 64), name
 
     def _trap(self, frame: ExceptionFrame) -> None:
-        """Trap from the entry that saved the registers; error code where the hardware pushed one.
-
-        For a page fault the entry overwrites orig_rax with -1 (no system call to restart).
-        """
-        if frame.address is None or "rip" not in frame.registers:
+        """Trap from the entry that saved the registers; error code where they keep it."""
+        if frame.address is None or not self.arch.entries:
             return
         try:
             word = self.prog.read_u64(frame.address - 8)
             name = self.symbols.symbol(word - 1).name
         except (drgn.FaultError, Unknown):
             return
-        frame.trap = exception.TRAPS.get(name)
-        orig = frame.registers["orig_rax"]
-        if frame.trap in ("#GP", "#SS", "#DF", "#TS", "#NP") and orig < 1 << 32:
-            frame.error_code = orig
+        frame.trap = self.arch.entries.get(name)
+        if frame.trap is not None:
+            frame.error_code = self.arch.saved_error_code(frame.trap, frame.registers)
 
     # The stack
 
@@ -235,7 +239,8 @@ class DrgnTarget(ModuleQuestions):
             return stack.unwind(self.prog, self.symbols, registers)
         trace = self.prog.stack_trace(task)
         if len(trace):
-            stack.preload(self.prog, self.symbols, {"rip": trace[0].pc, "rsp": trace[0].sp})
+            names = self.arch.registers
+            stack.preload(self.prog, self.symbols, {names.pc: trace[0].pc, names.sp: trace[0].sp})
             trace = self.prog.stack_trace(task)
         return trace
 
@@ -243,7 +248,7 @@ class DrgnTarget(ModuleQuestions):
         """The given registers of the CPU that a task runs on; None when it runs on none."""
         cpu = context.task_cpu(task) if self._registers else None
         registers = self._registers.get(cpu) if cpu is not None else None
-        if cpu is None or registers is None or registers["rip"] < KERNEL_HALF:
+        if cpu is None or registers is None or registers[self.arch.registers.pc] < KERNEL_HALF:
             return None
         return registers if cpus.current_task(self.prog, cpu) == task else None
 
@@ -279,7 +284,7 @@ class DrgnTarget(ModuleQuestions):
             return [StackFrame("panic"), *stack.as_callers(frames)]
         if frame is None:
             return stack.after_panic(frames)
-        rip = exception.pc_of(frame.registers)
+        rip = frame.registers[self.arch.registers.pc]
         if not self.symbols.is_code(rip):
             return [StackFrame(address=rip), *stack.as_callers(frames)]
         line = self._line_of_access()
@@ -303,7 +308,7 @@ class DrgnTarget(ModuleQuestions):
 
     def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
         chain = self.symbols.source(address, is_return_address)
-        if self._frame is not None and address == exception.pc_of(self._frame.registers):
+        if self._frame is not None and address == self._frame.registers[self.arch.registers.pc]:
             line = self._line_of_access()
             if line is not None:
                 chain[0] = replace(chain[0], line=line, column=None)
@@ -324,9 +329,9 @@ class DrgnTarget(ModuleQuestions):
 
     def _find_line_of_access(self) -> Optional[int]:
         frame = self._frame
-        if frame is None or "rip" not in frame.registers:
+        if frame is None:
             return None
-        rip = frame.registers["rip"]
+        rip = frame.registers[self.arch.registers.pc]
         innermost = self.symbols.source(rip, False)[0]
         file, line = innermost.file, innermost.line
         expression = self.faulting_expression()
@@ -343,13 +348,13 @@ class DrgnTarget(ModuleQuestions):
     def faulting_expression(self) -> Optional[str]:
         """The memory operand of the faulting instruction in the source's words; None: none."""
         frame = self._frame
-        if frame is None or "rip" not in frame.registers:
+        if frame is None:
             return None
-        rip = frame.registers["rip"]
+        rip = frame.registers[self.arch.registers.pc]
         try:
             if not self.symbols.is_code(rip):
                 return self.operand(frame, None, rip, 8)
-            step = decode(self.read(rip, MAX_LENGTH), 0, rip)
+            step = self.arch.decode(self.read(rip, self.arch.longest_instruction), rip)
             operands = step.explicit_memory() if step is not None else []
             if len(operands) != 1 or operands[0].index or operands[0].segment:
                 return None
@@ -403,10 +408,10 @@ class DrgnTarget(ModuleQuestions):
     ) -> str:
         from crashext.targets.drgn import operand
 
-        if "rip" not in frame.registers:
+        if self.arch.name != "x86_64":
             raise Unknown("operands are read in x86 code only")
         with asking("the operand"):
-            if not self.symbols.is_code(frame.registers["rip"]):
+            if not self.symbols.is_code(frame.registers[self.arch.registers.pc]):
                 return operand.called(self.prog, self.trace(frame), frame.registers)
             return operand.describe(
                 self.prog, self.trace(frame), frame.registers, register, displacement, size

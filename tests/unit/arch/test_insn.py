@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crashext.engine import values
 from crashext.engine.arch.x86 import decoder, insn
 from crashext.errors import Unknown
 
@@ -46,6 +47,7 @@ def analyse(case: dict[str, Any]) -> insn.Analysis:
         number(case["fault_address"]),
         trap=case["trap"],
         function_offset=number(case["function_offset"]),
+        words=values.Words(),
     )
 
 

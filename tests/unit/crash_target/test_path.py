@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
+from crashext.engine.arch.ptregs import Stack
 from crashext.engine.report import LogFrame, Report
 from crashext.targets.crash.path import confirmed, from_exception, from_panic, guessed
-from crashext.targets.drgn.exception import Stack
 from tests.unit.crash_target.test_registers import report, stack
 
 __all__ = ["report", "stack"]

@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from crashext.engine import log
+from crashext.engine.arch import of
+from crashext.engine.arch.ptregs import Stack
 from crashext.engine.report import Report
 from crashext.errors import Unknown
 from crashext.targets.crash.registers import find_frame, parse_saved_registers
-from crashext.targets.drgn.exception import Stack
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "crash"
 BASE = 0xFFFFD01E8038B800
 PT_REGS = 0xFFFFD01E8038BC98
+X86 = of("x86_64")
 ENTRIES = [
     (0xFFFFFFFF8BA00B20, 0xFFFFFFFF8BA00B47, "asm_exc_general_protection"),
     (0xFFFFFFFF8BA00BE0, 0xFFFFFFFF8BA00C07, "asm_exc_page_fault"),
@@ -40,7 +42,7 @@ def stack() -> Stack:
 
 
 def test_by_the_log(stack: Stack, report: Report) -> None:
-    frame, match = find_frame([stack], ENTRIES, report)
+    frame, match = find_frame([stack], ENTRIES, report, X86)
     assert (frame.address, match.stack, frame.trap) == (PT_REGS, "task", "#PF")
     assert frame.registers["rip"] == 0xFFFFFFFFC03080DD
     assert frame.registers["rsp"] == 0xFFFFD01E8038BD48
@@ -51,27 +53,27 @@ def test_by_the_log(stack: Stack, report: Report) -> None:
 
 
 def test_without_a_log(stack: Stack) -> None:
-    frame, _match = find_frame([stack], ENTRIES, None)
+    frame, _match = find_frame([stack], ENTRIES, None, X86)
     assert (frame.address, frame.trap) == (PT_REGS, "#PF")
     assert "above a return address into asm_exc_page_fault" in frame.how
 
 
 def test_another_stack_is_searched_too(stack: Stack, report: Report) -> None:
     empty = Stack("IRQ", 0xFFFFC90000000000, bytes(4096))
-    _frame, match = find_frame([empty, stack], ENTRIES, report)
+    _frame, match = find_frame([empty, stack], ENTRIES, report, X86)
     assert match.stack == "task"
 
 
 def test_stack_of_another_crash_has_none(stack: Stack, report: Report) -> None:
     other = replace(report, registers={**report.registers, "rsp": 0xFFFFC90000001000})
     with pytest.raises(Unknown, match="no pt_regs of an exception"):
-        find_frame([stack], ENTRIES, other)
+        find_frame([stack], ENTRIES, other, X86)
 
 
 def test_cut_stack(stack: Stack, report: Report) -> None:
     cut = Stack("task", stack.base, stack.data[: PT_REGS - BASE + 80])
     with pytest.raises(Unknown):
-        find_frame([cut], ENTRIES, report)
+        find_frame([cut], ENTRIES, report, X86)
 
 
 def test_saved_registers_of_each_cpu() -> None:

@@ -8,6 +8,7 @@ from typing import Optional
 import pytest
 from log_cases import symbol_text
 
+from crashext.engine import arch
 from crashext.engine.log.code import parse_code
 from crashext.engine.log.context import (
     CpuLine,
@@ -16,7 +17,6 @@ from crashext.engine.log.context import (
     parse_modules,
     taint_letters,
 )
-from crashext.engine.log.registers import parse_registers
 from crashext.engine.log.symbols import parse_frame
 from crashext.engine.report import CodeBytes, LogModule
 
@@ -157,20 +157,22 @@ def test_wrapped_modules(text: str, more: bool) -> None:
 
 
 def test_registers_with_segments() -> None:
-    assert parse_registers(
-        "FS:  00007f3581511740(0000) GS:ffff88007fc00000(0000) knlGS:0000000000000000", "x86_64"
+    assert arch.of("x86_64").parse_registers(
+        "FS:  00007f3581511740(0000) GS:ffff88007fc00000(0000) knlGS:0000000000000000", {}
     ) == {"fs": 0x7F3581511740, "gs": 0xFFFF88007FC00000, "kernel_gs": 0}
 
 
 def test_registers_rsp_behind_its_segment() -> None:
-    assert parse_registers("RSP: 0018:ffff880035d4fef0  EFLAGS: 00010246", "x86_64") == {
+    assert arch.of("x86_64").parse_registers(
+        "RSP: 0018:ffff880035d4fef0  EFLAGS: 00010246", {}
+    ) == {
         "rsp": 0xFFFF880035D4FEF0,
         "eflags": 0x10246,
     }
 
 
 def test_registers_lose_their_zero_padding() -> None:
-    assert parse_registers("RBP: 0000000000000001 R08: 0000000000000002", "x86_64") == {
+    assert arch.of("x86_64").parse_registers("RBP: 0000000000000001 R08: 0000000000000002", {}) == {
         "rbp": 1,
         "r8": 2,
     }

@@ -7,14 +7,15 @@ disagree, :class:`Analysis` says so instead of choosing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Optional
+from typing import Callable, Optional
 
-from crashext.engine import values
+from crashext.engine.arch.analysis import Analysis, NoWords, Operand, Words
+from crashext.engine.arch.code import Decoded
 from crashext.engine.arch.x86 import decoder, origin
-from crashext.engine.arch.x86.analysis import Analysis, Operand, Words
 from crashext.engine.arch.x86.borders import borders_before
-from crashext.engine.arch.x86.decoder import Decoded
+from crashext.engine.arch.x86.names import full_name
 from crashext.engine.arch.x86.operand import choose_operand, classify, note_cfi, operands_of
 from crashext.engine.arch.x86.pagefault import access_type
 from crashext.engine.arch.x86.wording import fetch_sentence, sentence
@@ -24,7 +25,7 @@ from crashext.errors import Unknown
 __all__ = ["Analysis", "Operand", "analyse", "decode_at", "disassemble", "normalise"]
 
 
-def normalise(registers: Optional[dict[str, int]]) -> dict[str, int]:
+def normalise(registers: Optional[Mapping[str, int]]) -> dict[str, int]:
     """Register names as the decoder has them: lower case, ``r08`` → ``r8``.
 
     A report prints the bases of fs and gs under the names of the selectors ("GS:ffff8880…"): a
@@ -130,8 +131,8 @@ def analyse(
     function_offset: Optional[int] = None,
     function_size: Optional[int] = None,
     address_known: bool = True,
-    symbols: Optional[values.SymbolLookup] = None,
-    layout: Optional[values.AddressLayout] = None,
+    words: Optional[Words] = None,
+    symbols: Optional[Callable[[int], Optional[str]]] = None,
     bits: int = 64,
 ) -> Analysis:
     """What the instruction at RIP tried, checked against the report.
@@ -140,12 +141,12 @@ def analyse(
     by the error code alone. ``registers`` are those at the fault; ``error_code`` of a page fault;
     ``fault_address`` CR2 or the address of a #GP hint; ``trap`` "#PF", "#GP" …;
     ``function_offset`` RIP's offset in its function, when known; ``address_known`` false: ``rip``
-    is that offset too, the address not being known. ``symbols`` names addresses, ``layout`` is the
-    kernel's address map. Raises Unknown when there are no bytes to decode and RIP is not the bad
+    is that offset too, the address not being known. ``words`` describes values, ``symbols`` names
+    the targets of calls. Raises Unknown when there are no bytes to decode and RIP is not the bad
     address itself, or without iced-x86.
     """
     known = normalise(registers)
-    words = Words(symbols, layout)
+    words = words or NoWords()
     fetch = _fetch(rip, error_code, fault_address, trap, words)
     if fetch is not None:
         return fetch
@@ -163,7 +164,7 @@ def analyse(
         choose_operand(result, fault, known, error_code, fault_address, trap, words)
     if result.bad_register not in (None, "rsp", "rip") and bits == 64:
         result.origin = origin.trace(
-            origin.full_name(result.bad_register or ""),
+            full_name(result.bad_register or ""),
             before,
             registers=known,
             from_function_start=certain,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Optional
 
-from crashext.engine import values
-from crashext.engine.arch.x86 import origin
-from crashext.engine.arch.x86.analysis import Analysis, Operand, Words, near_null
-from crashext.engine.arch.x86.decoder import Decoded, Memory
+from crashext.engine.arch.addresses import near_null
+from crashext.engine.arch.analysis import Analysis, Operand, Words
+from crashext.engine.arch.code import Decoded, Memory
+from crashext.engine.arch.x86.addresses import is_canonical
+from crashext.engine.arch.x86.kasan import KASAN_SHADOW_OFFSET_X86, kasan_pointer
+from crashext.engine.arch.x86.names import full_name
 from crashext.engine.arch.x86.pagefault import access_type
 from crashext.engine.words import AccessType
 
@@ -135,7 +137,7 @@ def _divide(result: Analysis, fault: Decoded, known: dict[str, int]) -> None:
         )
         return
     result.bad_register = divisor
-    full = known.get(origin.full_name(divisor))
+    full = known.get(full_name(divisor))
     if full is None:
         result.sentence = f"{fault.text}: the divisor is %{divisor}, whose value is not known"
         return
@@ -152,7 +154,7 @@ def _divide(result: Analysis, fault: Decoded, known: dict[str, int]) -> None:
 
 def _part(register: str, value: int) -> int:
     """The part of a 64-bit register that a shorter name stands for."""
-    full = origin.full_name(register)
+    full = full_name(register)
     if register == full:
         return value
     if register in ("ah", "bh", "ch", "dh"):
@@ -214,7 +216,7 @@ def choose_operand(
     result.access_type = wanted or _own_access(chosen.memory)
     result.constant_address = chosen.memory.constant
     if result.bad_register is None:
-        _bad_register(result, chosen.memory, known)
+        _bad_register(result, chosen.memory, known, words)
 
 
 def _own_access(memory: Memory) -> AccessType:
@@ -279,7 +281,7 @@ def _general_protection(
 ) -> None:
     """A #GP or #SS without a fitting address: look for what is not canonical or not aligned."""
     for operand in result.operands:
-        if operand.address is not None and not values.is_canonical(operand.address):
+        if operand.address is not None and not is_canonical(operand.address):
             result.operand = operand
             result.notes.append(
                 f"{operand.text} = 0x{operand.address:x} is not canonical: that explains the fault"
@@ -288,7 +290,7 @@ def _general_protection(
     if fault.flow in ("indirect call", "indirect jump") and not fault.explicit_memory():
         name = fault.operand_registers[0] if fault.operand_registers else ""
         value = known.get(name)
-        if value is not None and not values.is_canonical(value):
+        if value is not None and not is_canonical(value):
             result.bad_register, result.bad_value = name, value
             result.access_type = "execute"
             result.effective_address = value
@@ -315,7 +317,7 @@ def _general_protection(
         )
 
 
-def _bad_register(result: Analysis, memory: Memory, known: dict[str, int]) -> None:
+def _bad_register(result: Analysis, memory: Memory, known: dict[str, int], words: Words) -> None:
     """Which register of the operand carries the bad value."""
     if memory.constant and near_null(memory.displacement):
         result.pointer = 0
@@ -333,10 +335,10 @@ def _bad_register(result: Analysis, memory: Memory, known: dict[str, int]) -> No
     base_value, index_value = known.get(base), known.get(index)
     chosen = base
     if base_value is not None and index_value is not None:
-        index_is_pointer = _looks_mapped(index_value) and memory.scale == 1
+        index_is_pointer = _looks_mapped(index_value, words) and memory.scale == 1
         signed = index_value - (1 << 64) if index_value >> 63 else index_value
         far = abs(signed) * memory.scale >= _FAR
-        if _looks_mapped(base_value) and far and not index_is_pointer:
+        if _looks_mapped(base_value, words) and far and not index_is_pointer:
             chosen = index
             result.notes.append(
                 f"%{base} looks like a good pointer, so the index %{index} is out of range"
@@ -345,20 +347,20 @@ def _bad_register(result: Analysis, memory: Memory, known: dict[str, int]) -> No
     other = index if chosen == base else base
     if other in known and other != chosen:
         result.other_register = (other, known[other])
-    shadow = values.KASAN_SHADOW_OFFSET_X86
+    shadow = KASAN_SHADOW_OFFSET_X86
     if shadow in (base_value, index_value) and memory.size <= 2 and result.effective_address:
-        pointer = values.kasan_pointer(result.effective_address)
+        pointer = kasan_pointer(result.effective_address)
         result.notes.append(
             f"this is KASAN's look at the shadow of 0x{pointer:x}: the access of the source is the "
             "one that follows"
         )
 
 
-def _looks_mapped(value: int) -> bool:
+def _looks_mapped(value: int, words: Words) -> bool:
     """A kernel address that is neither poison nor an error number: a pointer that may be good."""
     return (
         value >> 63 == 1
-        and values.is_canonical(value, 57)
+        and is_canonical(value, 57)
         and value < 0xFFFF_FFFF_FFFF_F000
-        and values.poison(value) is None
+        and not words.is_poison(value)
     )

@@ -9,60 +9,19 @@ be seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Callable, Optional
 
-from crashext.engine.arch.x86.decoder import Decoded, Memory
+from crashext.engine.arch import flow
+from crashext.engine.arch.code import Decoded, Memory
+from crashext.engine.arch.flow import Origin, Step
+from crashext.engine.arch.x86.names import ARGUMENTS, CALLER_SAVED, full_name
 
-#: System V ABI, as the kernel's functions use it (Documentation: psABI 3.2.3).
-ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
-CALLER_SAVED = frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"})
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 _LOADS = {"mov", "movabs", "movzx", "movsx", "movsxd"}
 _MAX_STEPS = 8
 #: Not followed further: the stack pointer changes all the time, and what matters is that it is one.
 _FRAME = ("rsp", "esp")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One instruction that took part, nearest to the fault first."""
-
-    address: int
-    instruction: str
-    text: str
-
-
-@dataclass
-class Origin:
-    """Where a register's value came from.
-
-    ``kind``: "memory" (loaded; ``memory`` is the operand, ``memory_address`` its address where the
-    registers still tell, ``base`` the origin of the operand's base register), "stack" (an address
-    in the stack frame), "argument" (``argument`` counts from 1), "return-value" (of the call at
-    ``call_address`` to ``call_target``), "constant" (``constant``), "computed", "caller" (a
-    register that the function had from its caller), "unknown".
-    """
-
-    register: str
-    kind: str
-    text: str
-    steps: list[Step] = field(default_factory=list)
-    memory: Optional[Memory] = None
-    memory_address: Optional[int] = None
-    base: Optional[Origin] = None
-    argument: Optional[int] = None
-    call_address: Optional[int] = None
-    call_target: Optional[int] = None
-    constant: Optional[int] = None
-    #: Sum of what lea and add put on top: the value is what was loaded plus this.
-    offset: int = 0
-    #: The code tested the register for zero / for an error pointer on the way.
-    null_checked: bool = False
-    error_checked: bool = False
-    #: False when a jump within the bytes joins between the origin and the fault.
-    straight: bool = True
 
 
 def _argument(name: str) -> Optional[int]:
@@ -98,13 +57,9 @@ def _joins(origin: Origin, code: list[Decoded], low: int, high: int) -> bool:
     if origin.call_address is not None:
         defined.append(origin.call_address)
     return any(
-        insn.target is not None
-        and insn.flow in ("jump", "branch")
-        and low < insn.target <= high
-        and (
-            insn.address > high or any(insn.address < address < insn.target for address in defined)
-        )
-        for insn in code
+        insn.address > high or any(insn.address < address < insn.target for address in defined)
+        for insn in flow.jumps_into(code, low, high)
+        if insn.target is not None
     )
 
 
@@ -128,45 +83,13 @@ def trace(
     """
     origin = Origin(register=register, kind="unknown", text="")
     entry = from_function_start or is_function_start(run)
-    current = register
-    index = len(run) - 1
+    current, end = _walk(origin, register, run, entry, registers, symbols)
     high = fault.address if fault is not None else (run[-1].end if run else 0)
     low = run[0].address - 1 if run else 0
-    while index >= 0 and len(origin.steps) < _MAX_STEPS:
-        insn = run[index]
-        if current in _FRAME:
-            break
-        if insn.flow in ("jump", "return", "indirect jump", "exception"):
-            origin.text = (
-                f"the code before 0x{insn.end:x} does not fall through ({insn.text}): "
-                f"%{current} was set on another path"
-            )
-            low = insn.address
-            break
-        if insn.flow in ("call", "indirect call") and not (
-            # What a call leaves in rax is its result; before a function's first one it is nothing.
-            entry and current != "rax" and _is_fentry(run, index)
-        ):
-            if current in CALLER_SAVED:
-                _from_call(origin, current, insn, symbols)
-                low = insn.address
-                break
-        else:
-            _note_checks(origin, current, run, index)
-            if current in insn.maybe_written:
-                origin.kind = "computed"
-                origin.text = f"%{current} may have been replaced by {insn.text}"
-                origin.steps.append(Step(insn.address, insn.text, "conditional"))
-                low = insn.address
-                break
-            if current in insn.written:
-                follow = _definition(origin, current, insn, run[index + 1 :], registers)
-                low = insn.address
-                if follow is None:
-                    _follow_base(origin, run[:index], entry, depth, symbols)
-                    break
-                current = follow
-        index -= 1
+    if end is not None:
+        low = run[end].address
+        if origin.kind == "memory" and origin.memory is not None:
+            _follow_base(origin, run[:end], entry, depth, symbols)
     if current in _FRAME:
         origin.kind = "stack"
         origin.text = _chain(origin, f"%{current} points into the function's stack frame")
@@ -177,6 +100,49 @@ def trace(
         origin.straight = False
         origin.text += "; a jump joins in between, so another path is possible"
     return origin
+
+
+def _walk(
+    origin: Origin,
+    current: str,
+    run: list[Decoded],
+    entry: bool,
+    registers: Optional[dict[str, int]],
+    symbols: Optional[Callable[[int], Optional[str]]],
+) -> tuple[str, Optional[int]]:
+    """(the register that was followed last, index of the instruction that ended the search)."""
+    index = len(run) - 1
+    last: Optional[int] = None
+    while index >= 0 and len(origin.steps) < _MAX_STEPS and current not in _FRAME:
+        insn = run[index]
+        if insn.flow in ("jump", "return", "indirect jump", "exception"):
+            origin.text = (
+                f"the code before 0x{insn.end:x} does not fall through ({insn.text}): "
+                f"%{current} was set on another path"
+            )
+            return current, index
+        if insn.flow in ("call", "indirect call") and not (
+            # What a call leaves in rax is its result; before a function's first one it is nothing.
+            entry and current != "rax" and _is_fentry(run, index)
+        ):
+            if current in CALLER_SAVED:
+                _from_call(origin, current, insn, symbols)
+                return current, index
+        else:
+            _note_checks(origin, current, run, index)
+            if current in insn.maybe_written:
+                origin.kind = "computed"
+                origin.text = f"%{current} may have been replaced by {insn.text}"
+                origin.steps.append(Step(insn.address, insn.text, "conditional"))
+                return current, index
+            if current in insn.written:
+                last = index
+                follow = _definition(origin, current, insn, run[index + 1 :], registers)
+                if follow is None:
+                    return current, index
+                current = follow
+        index -= 1
+    return current, last
 
 
 def _follow_base(
@@ -368,20 +334,3 @@ def _loaded(
             where = f" (0x{origin.memory_address:x})"
     origin.text = _chain(origin, f"%{current} was loaded from {memory.text}{where}")
     origin.steps.append(Step(insn.address, insn.text, f"%{current} loaded from {memory.text}"))
-
-
-_FAMILIES: dict[str, str] = {}
-for _letter in "abcd":
-    for _name in (f"r{_letter}x", f"e{_letter}x", f"{_letter}x", f"{_letter}l", f"{_letter}h"):
-        _FAMILIES[_name] = f"r{_letter}x"
-for _stem in ("si", "di", "bp", "sp"):
-    for _name in (f"r{_stem}", f"e{_stem}", _stem, f"{_stem}l"):
-        _FAMILIES[_name] = f"r{_stem}"
-for _number in range(8, 16):
-    for _suffix in ("", "d", "w", "b", "l"):
-        _FAMILIES[f"r{_number}{_suffix}"] = f"r{_number}"
-
-
-def full_name(register: str) -> str:
-    """``eax`` → ``rax``; a register of another family as it is."""
-    return _FAMILIES.get(register, register)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Optional
 
-from crashext.engine.arch.x86.analysis import Analysis, Words, near_null
-from crashext.engine.arch.x86.decoder import Decoded, Memory
+from crashext.engine.arch.addresses import near_null
+from crashext.engine.arch.analysis import Analysis, Words
+from crashext.engine.arch.code import Decoded, Memory
 
 _MASK = (1 << 64) - 1
 

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Protocol
 
-from crashext.engine import values
-from crashext.engine.arch.x86.decoder import Memory
-from crashext.engine.arch.x86.origin import Origin
+from crashext.engine.arch.code import Memory
+from crashext.engine.arch.flow import Origin
 from crashext.engine.words import AccessType
-
-_MASK = (1 << 64) - 1
 
 
 @dataclass
@@ -66,18 +63,21 @@ class Analysis:
     synchronised: bool = False
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(Protocol):
     """What names values: the symbols and the address map of the kernel."""
 
-    symbols: Optional[values.SymbolLookup] = None
-    layout: Optional[values.AddressLayout] = None
+    def describe(self, value: int, pointer: bool = True) -> str:
+        """What a value means, in a few words."""
+
+    def is_poison(self, value: int) -> bool:
+        """Whether the value is a filler that the kernel writes into memory no longer in use."""
+
+
+class NoWords:
+    """Where nothing is known of the kernel."""
 
     def describe(self, value: int, pointer: bool = True) -> str:
-        return values.describe(value, layout=self.layout, symbols=self.symbols, pointer=pointer)
+        return "a value"
 
-
-def near_null(address: int) -> bool:
-    """A constant address that is NULL plus or minus a member's offset."""
-    address &= _MASK
-    return address < values.MMAP_MIN_ADDR or address >= (1 << 64) - values.PAGE_SIZE
+    def is_poison(self, value: int) -> bool:
+        return False

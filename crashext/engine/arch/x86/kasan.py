@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from crashext.engine.values.layout import is_canonical
+from crashext.engine.arch.x86.addresses import is_canonical
 
 _MASK = (1 << 64) - 1
 

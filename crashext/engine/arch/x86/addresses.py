@@ -8,81 +8,61 @@ map, vmalloc and vmemmap; what is said of them without knowing their bases is ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Optional
+from dataclasses import replace
+from typing import Callable, Optional
 
-_MASK = (1 << 64) - 1
+from crashext.engine.arch.addresses import MASK as _MASK
+from crashext.engine.arch.addresses import NON_CANONICAL, AddressLayout, Region
+
+#: Reads a variable of the kernel by name and size in bytes; None when it cannot be had.
+Variable = Callable[[str, int], Optional[int]]
 
 
-@dataclass(frozen=True)
-class AddressLayout:
-    """Where one kernel's regions are. None means unknown: KASLR moves the three bases.
+def layout_of(variable: Variable) -> AddressLayout:
+    """The map of the kernel that ``variable`` reads.
 
-    ``page_offset``, ``vmalloc`` and ``vmemmap`` are page_offset_base, vmalloc_base and
-    vmemmap_base of the kernel.
+    The bases are variables where KASLR of memory is built in (arch/x86/mm/kaslr.c).
     """
+    return AddressLayout(
+        address_bits=57 if variable("__pgtable_l5_enabled", 4) else 48,
+        page_offset=variable("page_offset_base", 8),
+        vmalloc=variable("vmalloc_base", 8),
+        vmemmap=variable("vmemmap_base", 8),
+    )
 
-    #: "x86_64", "i386", "arm64", "arm": the map is known in detail for x86_64 only.
-    machine: str = "x86_64"
-    five_level: bool = False
-    page_offset: Optional[int] = None
-    vmalloc: Optional[int] = None
-    vmemmap: Optional[int] = None
-    modules_start: Optional[int] = None
-    modules_end: Optional[int] = None
-    #: For a guess where the bases are unknown: the base of gs (per-CPU data lies in the direct map)
-    #: and the stack pointer (stacks lie in vmalloc since 4.9).
-    per_cpu: Optional[int] = None
-    stack: Optional[int] = None
-    #: CONFIG_KASAN_SHADOW_OFFSET, when the kernel has KASAN (generic).
-    kasan_shadow_offset: Optional[int] = None
 
-    @classmethod
-    def fixed(cls, *, five_level: bool = False, old: bool = False) -> AddressLayout:
-        """The map without KASLR. ``old``: before 4.20 the direct map began at ffff8800…
+def fixed(*, five_level: bool = False, old: bool = False) -> AddressLayout:
+    """The map without KASLR. ``old``: before 4.20 the direct map began at ffff8800…
 
-        (commit d52888aa2753 "x86/mm: Move LDT remap out of KASLR region on 5-level paging").
-        """
-        if five_level:
-            return cls(
-                five_level=True,
-                page_offset=0xFF10_0000_0000_0000 if old else 0xFF11_0000_0000_0000,
-                vmalloc=0xFFA0_0000_0000_0000,
-                vmemmap=0xFFD4_0000_0000_0000,
-            )
-        return cls(
-            page_offset=0xFFFF_8800_0000_0000 if old else 0xFFFF_8880_0000_0000,
-            vmalloc=0xFFFF_C900_0000_0000,
-            vmemmap=0xFFFF_EA00_0000_0000,
+    (commit d52888aa2753 "x86/mm: Move LDT remap out of KASLR region on 5-level paging").
+    """
+    if five_level:
+        return AddressLayout(
+            address_bits=57,
+            page_offset=0xFF10_0000_0000_0000 if old else 0xFF11_0000_0000_0000,
+            vmalloc=0xFFA0_0000_0000_0000,
+            vmemmap=0xFFD4_0000_0000_0000,
         )
-
-    def with_registers(self, registers: Mapping[str, int]) -> AddressLayout:
-        """The same, with what the registers of a report suggest: ``rsp``, ``gs`` or ``gs_base``."""
-        per_cpu = registers.get("gs_base", registers.get("gs"))
-        return replace(
-            self,
-            per_cpu=per_cpu if per_cpu is not None and per_cpu >> 63 else self.per_cpu,
-            stack=registers.get("rsp", self.stack),
-        )
-
-    @property
-    def pointer_bits(self) -> int:
-        """Bits of a pointer."""
-        return 32 if self.machine in ("i386", "arm") else 64
-
-    @property
-    def address_bits(self) -> int:
-        """Significant bits of a virtual address: 48, or 57 with 5-level paging."""
-        return 57 if self.five_level else 48
+    return AddressLayout(
+        page_offset=0xFFFF_8800_0000_0000 if old else 0xFFFF_8880_0000_0000,
+        vmalloc=0xFFFF_C900_0000_0000,
+        vmemmap=0xFFFF_EA00_0000_0000,
+    )
 
 
-class Region(NamedTuple):
-    """A part of the address map. ``certain`` is false where KASLR could have moved a border."""
+def with_registers(layout: AddressLayout, registers: Mapping[str, int]) -> AddressLayout:
+    """The same, with what the registers of a report suggest: ``rsp``, ``gs`` or ``gs_base``."""
+    per_cpu = registers.get("gs_base", registers.get("gs"))
+    return replace(
+        layout,
+        per_cpu=per_cpu if per_cpu is not None and per_cpu >> 63 else layout.per_cpu,
+        stack=registers.get("rsp", layout.stack),
+    )
 
-    name: str  # "direct map", "vmalloc", "user", "non-canonical", …
-    start: int
-    end: int  # inclusive
-    certain: bool = True
+
+def five_level(layout: AddressLayout) -> bool:
+    """Whether the kernel has 5-level page tables."""
+    return layout.address_bits == 57
 
 
 def is_canonical(value: int, address_bits: int = 48) -> bool:
@@ -131,7 +111,7 @@ _NEAR = 1 << 40
 
 
 def _movable_regions(layout: AddressLayout) -> list[Region]:
-    five = layout.five_level
+    five = five_level(layout)
     if layout.page_offset is None or layout.vmalloc is None:
         return _guessed_regions(layout)
     regions = []
@@ -163,8 +143,8 @@ def _guessed_regions(layout: AddressLayout) -> list[Region]:
     for name, anchor in near:
         if anchor is not None and anchor in anchors:
             regions.append(Region(name, anchor - _NEAR, anchor + _NEAR - 1, certain=False))
-    default = AddressLayout.fixed(five_level=layout.five_level)
-    old = AddressLayout.fixed(five_level=layout.five_level, old=True)
+    default = fixed(five_level=five_level(layout))
+    old = fixed(five_level=five_level(layout), old=True)
     for name, start in (
         ("vmemmap (struct page)", default.vmemmap),
         ("vmalloc", default.vmalloc),
@@ -175,7 +155,7 @@ def _guessed_regions(layout: AddressLayout) -> list[Region]:
             regions.append(
                 Region(f"{name}, unless KASLR moved it", start, start + _NEAR - 1, certain=False)
             )
-    low = 0xFF10_0000_0000_0000 if layout.five_level else 0xFFFF_8800_0000_0000
+    low = 0xFF10_0000_0000_0000 if five_level(layout) else 0xFFFF_8800_0000_0000
     regions.append(
         Region(
             "kernel memory (direct map, vmalloc or vmemmap)",
@@ -187,36 +167,16 @@ def _guessed_regions(layout: AddressLayout) -> list[Region]:
     return regions
 
 
-def _other_region(value: int, layout: AddressLayout) -> Region:
-    """Halves only: where the parts of the kernel lie depends on the configuration."""
-    if layout.pointer_bits == 32:
-        if value >> 32:
-            return Region("non-canonical", 1 << 32, _MASK)
-        if value < 0x8000_0000:
-            return Region("user", 0, 0x7FFF_FFFF)
-        # CONFIG_PAGE_OFFSET, CONFIG_VMSPLIT_*: the border is at 2, 3 or in between.
-        return Region("kernel memory", 0x8000_0000, 0xFFFF_FFFF, certain=value >= 0xC000_0000)
-    if value < 1 << 52:
-        return Region("user", 0, (1 << 52) - 1)
-    if value >> 52 == 0xFFF:
-        return Region("kernel memory", 0xFFF0_0000_0000_0000, _MASK)
-    return Region("non-canonical", 1 << 52, (0xFFF << 52) - 1)
+def region_of(value: int, layout: AddressLayout) -> Region:
+    """The region of the x86-64 map that holds an address.
 
-
-def region_of(value: int, layout: Optional[AddressLayout] = None) -> Region:
-    """The region of the address map that holds an address.
-
-    Without ``layout`` the map of a 4-level kernel without KASLR is assumed, and what KASLR could
-    have moved has ``certain=False``.
+    Where the layout's bases are unknown, what KASLR could have moved has ``certain=False``.
     """
-    layout = layout or AddressLayout()
-    if layout.machine != "x86_64":
-        return _other_region(value, layout)
     half = 1 << (layout.address_bits - 1)
     if value < half:
         return Region("user", 0, half - 1)
     if value < (1 << 64) - half:
-        return Region("non-canonical", half, (1 << 64) - half - 1)
+        return Region(NON_CANONICAL, half, (1 << 64) - half - 1)
     for region in _kernel_regions(layout):
         if region.start <= value <= region.end:
             return region
