@@ -23,3 +23,6 @@ Topic = Literal[
 
 #: How sure an answer is (docs/confidence.md).
 Level = Literal["high", "medium", "low"]
+
+#: What a report or event of the log is to the crash. "repeat": the same report again.
+ChainRole = Literal["cause", "crash", "consequence", "repeat", "other boot", "unrelated"]

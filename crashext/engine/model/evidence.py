@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a claim stands on, what to do next, and what else was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from crashext.engine.words import Topic
+
+
+@dataclass
+class Check:
+    """The exact commands by which a person checks a claim; None where the tool cannot."""
+
+    crash: Optional[str] = None
+    drgn: Optional[str] = None
+
+
+@dataclass
+class Evidence:
+    claim: str
+    source: str  # "log line 12", "registers", "memory", "DWARF", …
+    detail: str = ""
+    check: Check = field(default_factory=Check)
+
+
+@dataclass
+class NextStep:
+    text: str
+    crash: Optional[str] = None
+    drgn: Optional[str] = None
+
+
+@dataclass
+class Finding:
+    """Context that only memory can tell: page tables, slab object, lock chain, other CPUs."""
+
+    topic: Topic
+    text: str
+    detail: list[str] = field(default_factory=list)
+    check: Check = field(default_factory=Check)
