@@ -13,10 +13,19 @@ import sys
 from typing import TYPE_CHECKING, Callable, Optional
 
 from crashext import __version__
-from crashext.commands import NAMES, load
-from crashext.commands.base import Context, HelpRequested
+from crashext.commands import table
+from crashext.commands.base import Context, HelpRequested, load
 from crashext.engine.case import FAILURE
-from crashext.errors import CrashextError, UsageError
+from crashext.errors import (
+    EXIT_BUG,
+    EXIT_FAILED,
+    EXIT_INTERRUPT,
+    EXIT_PIPE,
+    EXIT_UNREAD,
+    EXIT_USAGE,
+    CrashextError,
+    UsageError,
+)
 from crashext.terminal import complain, never_fail_to_encode
 
 if TYPE_CHECKING:
@@ -30,17 +39,10 @@ TOOLS = {
     "lab": ("crashext.lab.cli", "make real vmcores in QEMU"),
 }
 
-EXIT_USAGE = 2
-EXIT_FAILED = 1  # of a tool: no dump was made, nothing was built
-EXIT_UNREAD = 3  # the file cannot be read, so nothing is known of it
-EXIT_PIPE = 141  # 128 + SIGPIPE, as a shell reports it
-EXIT_INTERRUPT = 130
-EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
-
 
 def usage() -> str:
     lines = ["usage: crashext COMMAND … (crashext COMMAND -h for more)", ""]
-    lines += [f"  {name:<8} {load(name).summary}" for name in NAMES]
+    lines += [f"  {row.name:<8} {row.summary}" for row in table.COMMANDS if "shell" in row.doors]
     lines += [f"  {name:<8} {summary}" for name, (_, summary) in TOOLS.items()]
     lines += ["", "TARGET is a kernel log (or - for standard input) or a vmcore."]
     return "\n".join(lines) + "\n"
@@ -71,10 +73,8 @@ def _wants_color(choice: str) -> bool:
 
 def run_command(command: Command, words: list[str]) -> int:
     """Runs one command of the suite with the shell's words; returns the exit code."""
-    parser = command.parser(
-        f"crashext {command.name}", first=lambda parser: _configure(command, parser)
-    )
-    args = parser.parse_intermixed_args(words)
+    prog = f"crashext {command.name}"
+    args = command.parse(words, prog, first=lambda parser: _configure(command, parser))
     word: Optional[str] = getattr(args, "shell_target", None)
     if word is None and args.words and (args.words[0] == "-" or os.path.exists(args.words[0])):
         word = args.words.pop(0)
@@ -82,7 +82,7 @@ def run_command(command: Command, words: list[str]) -> int:
     @functools.cache
     def target() -> Target:
         if word is None:
-            raise UsageError(f"{parser.prog}: which log or vmcore? see {parser.prog} -h")
+            raise UsageError(f"{prog}: which log or vmcore? see {prog} -h")
         from crashext.opening import open_target
 
         return open_target(word, symbols=args.symbols, module_dirs=args.module_dir)
@@ -105,7 +105,7 @@ def _dispatch(words: list[str]) -> int:
     if name in TOOLS:
         main_of: Callable[[list[str]], int] = importlib.import_module(TOOLS[name][0]).main
         return main_of(rest)
-    if name in NAMES:
+    if name in table.names("shell"):
         return run_command(load(name), rest)
     raise UsageError(f"crashext: no command {name!r}; see crashext --help")
 

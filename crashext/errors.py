@@ -5,6 +5,15 @@ from __future__ import annotations
 
 from crashext.engine.escape import printable
 
+# What a command ends with. 0: what was asked for is told; 1: there is no crash in it, or nothing
+# of what was asked for.
+EXIT_FAILED = 1  # of a tool: no dump was made, nothing was built
+EXIT_USAGE = 2
+EXIT_UNREAD = 3  # the file cannot be read, so nothing is known of it
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERRUPT = 130  # 128 + SIGINT, as a shell reports it
+EXIT_PIPE = 141  # 128 + SIGPIPE
+
 
 class CrashextError(Exception):
     """Ends a command. Its text is one line: what is wrong, with which thing, and what to do.

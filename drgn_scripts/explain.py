@@ -9,6 +9,6 @@ import sys
 # drgn puts the script's own directory on the path; the packages lie in the one above it.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from drgn_scripts.door import run_script
+from crashext.doors.drgn import run_script
 
-run_script("explain")
+run_script(sys.argv)

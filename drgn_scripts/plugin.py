@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The drgn plugin: ``%explain``, ``%oops``, ``%rip`` and ``%mods`` in every drgn session.
+"""The drgn plugin: ``%explain`` and the other commands of the suite in every drgn session.
 
 drgn imports this module and calls the hook at the start of each session, also of those that never
-look at a crash. So nothing of crashext is imported here: a command brings it in when it first runs.
+look at a crash. So nothing of crashext but the table of its commands is imported here: a command
+brings in the rest when it first runs.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import Any
 from drgn import Program
 from drgn.commands import DEFAULT_COMMAND_NAMESPACE, ParsedCommand, parse_shell_command
 
-#: The commands (crashext.commands.NAMES, which is not imported for this).
-NAMES = ("explain", "oops", "rip", "mods")
+from crashext.commands import table
 
 
 class LazyCommand:
@@ -23,19 +23,17 @@ class LazyCommand:
         self._name = name
 
     def description(self) -> str:
-        from drgn_scripts import door
-
-        return door.command(self._name).summary
+        return table.summary(self._name)
 
     def format_usage(self) -> str:
-        from drgn_scripts import door
+        from crashext.commands.base import load
 
-        return door.command(self._name).parser(f"%{self._name}").format_usage()
+        return load(self._name).parser(f"%{self._name}").format_usage()
 
     def format_help(self, *, indent: str = "") -> str:
-        from drgn_scripts import door
+        from crashext.commands.base import load
 
-        text = door.command(self._name).parser(f"%{self._name}").format_help()
+        text = load(self._name).parser(f"%{self._name}").format_help()
         return "".join(indent + line for line in text.splitlines(keepends=True))
 
     def enabled(self, prog: Program) -> bool:
@@ -46,12 +44,12 @@ class LazyCommand:
         return parse_shell_command(source)
 
     def run(self, prog: Program, name: str, args: Any, /, **kwargs: Any) -> int:
-        from drgn_scripts import door
+        from crashext.doors import drgn as door
 
         return door.run_in_session(prog, self._name, list(args))
 
 
 def drgn_prog_set(prog: Program) -> None:
     """drgn's hook: a program was opened. Registers the commands and does nothing else."""
-    for name in NAMES:
+    for name in table.names("drgn"):
         DEFAULT_COMMAND_NAMESPACE.register(name, LazyCommand(name))

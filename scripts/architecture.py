@@ -87,14 +87,6 @@ CIRCLES_YET: tuple[frozenset[str], ...] = (
             "crashext.targets.drgn.target",
         }
     ),
-    frozenset(
-        {
-            "crashext.doors.about",
-            "crashext.doors.crash",
-            "crashext.doors.drgn_prompt",
-            "crashext.doors.epython",
-        }
-    ),
     frozenset({"crashext.pykdump.structs", "crashext.pykdump.typeinfo"}),
     frozenset({"crashext.pykdump.API", "crashext.pykdump.session"}),
 )
@@ -142,7 +134,7 @@ NO_KINDS: dict[tuple[str, str], str] = {
 
 #: file → how many bare register names it may still have.
 REGISTERS_YET: dict[str, int] = {
-    "crashext/commands/__init__.py": 1,
+    "crashext/commands/table.py": 1,
     "crashext/commands/rip.py": 5,
     "crashext/engine/advice.py": 1,
     "crashext/engine/kinds/family.py": 1,
@@ -154,11 +146,8 @@ REGISTERS_YET: dict[str, int] = {
     "crashext/engine/verdict.py": 2,
     "crashext/lab/bench.py": 3,
     "crashext/lab/bench_engine.py": 5,
-    "crashext/pykdump/programs/rip.py": 1,
     "crashext/targets/crash/registers.py": 4,
     "crashext/targets/drgn/entry.py": 3,
-    "drgn_scripts/plugin.py": 1,
-    "drgn_scripts/rip.py": 1,
 }
 
 #: Strings that are spelled like a register and mean something else: (file, word) → what.

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, NoReturn, Optional, TextIO, cast
 
+from crashext.commands import table
 from crashext.errors import UsageError
 from crashext.targets.base import Target
 from crashext.terminal import SafeOutput
@@ -39,7 +42,7 @@ class Context:
     target: Callable[[], Target]
     color: bool = False
     width: int = 100
-    #: "shell", "crash" or "drgn": decides which by-hand commands are shown first.
+    #: One of :data:`crashext.commands.table.DOORS`: its debugger's commands are shown first.
     door: str = "shell"
 
     def __post_init__(self) -> None:
@@ -52,7 +55,6 @@ class Command:
     """One command, written once. ``run`` returns the exit code; 0 is success."""
 
     name: str
-    summary: str  # one line, as in crash's help listing
     description: str
     examples: tuple[tuple[str, str], ...]  # (words, what they do)
     configure: Callable[[argparse.ArgumentParser], None]
@@ -61,15 +63,31 @@ class Command:
     #: ``args.words`` when it names a file, for commands that also work alone (``oops 0x0002``).
     shell_target: str = "always"
 
+    @property
+    def summary(self) -> str:
+        """One line, as in crash's help listing; it stands in the table of commands."""
+        return table.summary(self.name)
+
+    def parse(
+        self,
+        words: Sequence[str],
+        prog: Optional[str] = None,
+        first: Optional[Callable[[argparse.ArgumentParser], None]] = None,
+    ) -> argparse.Namespace:
+        """The words that a person typed after the command's name, the same way in every door:
+        options may stand between the words.
+
+        :raises UsageError: they do not fit; one line.
+        :raises HelpRequested: ``-h`` was among them.
+        """
+        return self.parser(prog, first).parse_intermixed_args(list(words))
+
     def parser(
         self,
         prog: Optional[str] = None,
         first: Optional[Callable[[argparse.ArgumentParser], None]] = None,
     ) -> CommandParser:
-        """The command's parser; ``first`` lets a door add its own words before the command's.
-
-        Doors parse with ``parse_intermixed_args``: options may stand between the words.
-        """
+        """The command's parser; ``first`` lets a door add its own words before the command's."""
         parser = CommandParser(
             prog=prog or self.name,
             description=textwrap.fill(self.description, 78),
@@ -87,3 +105,9 @@ class Command:
         rows = [(f"{prog}{target}{words[len(self.name) :]}", what) for words, what in self.examples]
         width = max((len(words) for words, _ in rows), default=0)
         return "examples:\n" + "\n".join(f"  {words:<{width}}   {what}" for words, what in rows)
+
+
+def load(name: str) -> Command:
+    """The command of that name, imported only now: a door lists names without loading all."""
+    command: Command = importlib.import_module(f"crashext.commands.{name}").COMMAND
+    return command

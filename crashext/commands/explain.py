@@ -36,7 +36,6 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
 COMMAND = Command(
     name="explain",
-    summary="explain the crash",
     description=(
         "Explains the crash: its kind, the faulting instruction and source line, the bad pointer, "
         "the function and module to look at, the evidence for each claim, and what to do next."

@@ -247,7 +247,6 @@ def _detail(deep: Optional[DeepModules], module: Module) -> mods.ModuleDetail:
 
 COMMAND = Command(
     name="mods",
-    summary="loaded modules, sorted by suspicion",
     description=(
         "Lists the loaded modules, the suspect ones first with the reason: RIP is in it, it is on "
         "the stack, the fault address is in or next to it, it was loading or unloading, its code "

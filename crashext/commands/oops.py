@@ -141,7 +141,6 @@ def render(explanation: Explanation, style: Style) -> str:
 
 COMMAND = Command(
     name="oops",
-    summary="the crash's error code bit by bit, or a code typed by hand",
     description=(
         "Without CODE: the error code of the crash, bit by bit, with the access, the address and "
         "the taint. With CODE: explains an error code (0x0002), a trap (14, #GP), taint letters "

@@ -98,7 +98,6 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
 COMMAND = Command(
     name="rip",
-    summary="source line and code of RIP, or of an address",
     description=(
         "Maps RIP of the crash (or ADDRESS) to function, file and line, with the chain of inlined "
         "functions, the source text, and the instructions around it, the one at RIP marked."

@@ -15,16 +15,16 @@ import os
 import re
 import shutil
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Callable
 
 import _crashext
 import crash
 
-from crashext.commands import NAMES, load
-from crashext.commands.base import Command, Context, HelpRequested
+from crashext.commands import table
+from crashext.commands.base import Command, Context, HelpRequested, load
 from crashext.doors import no_readline
+from crashext.doors.failure import report
 from crashext.engine.escape import printable
 from crashext.errors import CrashextError, Unknown
 
@@ -90,7 +90,7 @@ def run_suite_command(command: Command, words: list[str]) -> int:
     # and the directories given to one command are not those of the next.
     target = functools.cache(functools.partial(open_noting, shown))
     width = shutil.get_terminal_size((100, 24)).columns
-    args = command.parser().parse_intermixed_args(words)
+    args = command.parse(words)
     here = Context(sys.stdout, target, wants_color(), min(width, 120), "crash")
     try:
         code = command.run(here, args)
@@ -111,26 +111,6 @@ def _teach_crash(modules: Iterable[str], source_dirs: Sequence[str]) -> None:
     for name in modules:
         with contextlib.suppress(Unknown):
             load_lines(name, source_dirs)
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as one line, with the place in the program that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = (frames[-1].filename, frames[-1].lineno) if frames else None
-    text = traceback.format_exception_only(type(error), error)[-1]
-    if isinstance(error, SyntaxError) and error.filename:
-        place = (error.filename, error.lineno)
-        text = f"{type(error).__name__}: {error.msg}"
-    text = printable(" ".join(text.split()))
-    return f"{text} ({os.path.basename(place[0])}:{place[1]})" if place else text
-
-
-def report(name: str, error: Exception, wants_traceback: bool) -> None:
-    """Shows an exception that a program did not expect: one line, or all with -v."""
-    if wants_traceback:
-        print("".join(traceback.format_exception(type(error), error, error.__traceback__)), end="")
-    else:
-        print(f"{name}: {one_line(error)}; {name} -v shows the traceback")
 
 
 def run(argv: list[str]) -> int:
@@ -205,7 +185,7 @@ def _registered_program(name: str, words: list[str]) -> int:
 
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    **{name: _suite(name) for name in NAMES},
+    **{name: _suite(name) for name in table.names("crash")},
     "epython": _epython,
     "drgn": _drgn,
     "crashext": _about,

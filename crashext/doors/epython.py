@@ -15,7 +15,7 @@ import crash
 
 from crashext import __version__
 from crashext.commands.base import HelpRequested
-from crashext.doors.crash import report
+from crashext.doors.failure import report
 from crashext.errors import CrashextError, UsageError
 
 USAGE = """\

@@ -12,8 +12,8 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crashext.commands import NAMES, load
-from crashext.commands.base import Command
+from crashext.commands import table
+from crashext.commands.base import Command, load
 
 #: The commands that only crash has.
 _OWN: list[list[str]] = [
@@ -119,4 +119,4 @@ def _width(columns: int) -> Iterator[None]:
 def all_pages() -> list[list[str]]:
     """Every command that crashext.so registers, in order."""
     with _width(78):
-        return [suite_page(load(name)) for name in NAMES] + _OWN
+        return [suite_page(load(name)) for name in table.names("crash")] + _OWN

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from crashext import cli
-from crashext.commands import NAMES, load
+from crashext.commands import table
+from crashext.commands.base import load
 
 SEED = str(Path(__file__).parents[1] / "data" / "logs" / "seed-3.10.log")
 
@@ -110,7 +111,7 @@ def test_options_may_stand_between_the_words(capsys: pytest.CaptureFixture[str])
     assert json.loads(out)["rip"]["address"] == "0xffffffffa05cc012"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", table.names("shell"))
 def test_help_of_every_command(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, err = run(capsys, name, "-h")
     assert (code, err) == (0, "")

@@ -5,41 +5,45 @@
     crash> extend mpykdump.so
     crash> epython explain -v
 
-(crashext.so registers the same commands itself.)
+``epython run COMMAND`` runs any command of the suite. (crashext.so registers them itself.)
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Sequence
-from typing import Optional
 
 import crash
 
-from crashext.commands import load
-from crashext.commands.base import Context, HelpRequested
+from crashext.commands import table
+from crashext.commands.base import Context, HelpRequested, load
 from crashext.engine.escape import printable
-from crashext.errors import CrashextError
+from crashext.errors import EXIT_UNREAD, EXIT_USAGE, CrashextError
 from crashext.targets.crash import open_target
 
 
-def run(name: str, words: Optional[Sequence[str]] = None) -> int:
-    """Runs a command on the dump that crash has open; ``words`` default to ``sys.argv``'s.
+def run(argv: Sequence[str]) -> int:
+    """Runs the command that the program is named after (``run.py``: its first word) on the dump
+    that crash has open.
 
     Returns the exit code: what ends a command is printed as one line.
     """
+    name, words = os.path.splitext(os.path.basename(argv[0]))[0], list(argv[1:])
+    if name == "run":
+        name = words.pop(0) if words else ""
+    if name not in table.names("pykdump"):
+        print(f"crashext: no command {name!r}; there are {', '.join(table.names('pykdump'))}")
+        return EXIT_USAGE
     command = load(name)
-    context = Context(sys.stdout, functools.cache(open_target), door="crash")
+    context = Context(sys.stdout, functools.cache(open_target), door="pykdump")
     try:
-        arguments = command.parser().parse_intermixed_args(
-            list(sys.argv[1:] if words is None else words)
-        )
-        return command.run(context, arguments)
+        return command.run(context, command.parse(words))
     except HelpRequested as page:
         print(page, end="")
         return 0
     except (CrashextError, crash.error) as error:
         text = printable(str(error))
         print(text if text.startswith(f"{name}:") else f"{name}: {text}")
-        return 1
+        return EXIT_UNREAD

@@ -9,4 +9,4 @@ sys.path.append(os.path.abspath(os.path.join(os.path.dirname(sys.argv[0]), "..",
 
 from crashext.pykdump.programs import run
 
-run("oops")
+run(sys.argv)

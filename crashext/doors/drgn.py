@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The one way from drgn to a crashext command, for scripts and for ``%commands``."""
+"""The drgn door: from drgn's program to a command, for scripts and for ``%commands``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from typing import TextIO
 
 from drgn import NoDefaultProgramError, Program, ProgramFlags, get_default_prog
 
-from crashext.commands import load
-from crashext.commands.base import Command, Context, HelpRequested
-from crashext.errors import CrashextError, UsageError
+from crashext.commands import table
+from crashext.commands.base import Context, HelpRequested, load
+from crashext.errors import (
+    EXIT_PIPE,
+    EXIT_UNREAD,
+    EXIT_USAGE,
+    CrashextError,
+    UsageError,
+)
 from crashext.targets.base import Target
 from crashext.terminal import complain, never_fail_to_encode
-
-#: As the shell's (crashext/cli.py).
-EXIT_USAGE = 2
-EXIT_UNREAD = 3
-
-
-def command(name: str) -> Command:
-    """The command of that name."""
-    return load(name)
 
 
 def target_of(prog: Program) -> Target:
@@ -67,9 +64,9 @@ def _wanted(prog: Program) -> str:
 
 def run(prog: Program, name: str, words: Sequence[str], out: TextIO) -> int:
     """Runs a command with the words after its name. Raises CrashextError with one line."""
-    chosen = command(name)
+    command = load(name)
     try:
-        args = chosen.parser().parse_args(list(words))
+        args = command.parse(words)
     except HelpRequested as page:
         out.write(str(page))
         return 0
@@ -77,7 +74,7 @@ def run(prog: Program, name: str, words: Sequence[str], out: TextIO) -> int:
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     color = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     context = Context(out, lambda: target_of(prog), color, width, "drgn")
-    return chosen.run(context, args)
+    return command.run(context, args)
 
 
 def run_in_session(prog: Program, name: str, words: Sequence[str]) -> int:
@@ -85,20 +82,31 @@ def run_in_session(prog: Program, name: str, words: Sequence[str]) -> int:
     return run(prog, name, words, sys.stdout)
 
 
-def run_script(name: str) -> None:
-    """For ``drgn -c vmcore … drgn_scripts/name.py WORDS``: ends the process when it fails."""
+def run_script(argv: Sequence[str]) -> None:
+    """For ``drgn -c vmcore … drgn_scripts/NAME.py WORDS``; ends the process when it fails.
+
+    The script's own name says which command is meant; ``run.py`` takes it as its first word.
+    """
+    name, words = os.path.splitext(os.path.basename(argv[0]))[0], list(argv[1:])
+    if name == "run":
+        name = words.pop(0) if words else ""
+    if name not in table.names("drgn"):
+        complain(f"crashext: no command {name!r}; there are {', '.join(table.names('drgn'))}")
+        sys.exit(EXIT_USAGE)
     never_fail_to_encode()
     try:
-        code = run(get_default_prog(), name, sys.argv[1:], sys.stdout)
+        code = run(get_default_prog(), name, words, sys.stdout)
         sys.stdout.flush()
     except CrashextError as error:
-        complain(f"{name}: {error}")
+        text = str(error)
+        complain(text if text.startswith(f"{name}:") else f"{name}: {text}")
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_UNREAD)
     except NoDefaultProgramError:
-        sys.exit(f"{name}: this is a script for drgn: drgn -c VMCORE {sys.argv[0]}")
+        complain(f"{name}: this is a script for drgn: drgn -c VMCORE {argv[0]}")
+        sys.exit(EXIT_USAGE)
     except BrokenPipeError:
         # The reader (head, less) has gone; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        sys.exit(EXIT_PIPE)
     if code:
         sys.exit(code)
