@@ -12,7 +12,7 @@ OUT    ?= demo-out
 EXTENSION := $(wildcard crashext/native/* crashext/commands/*.py crashext/doors/*.py) crashext/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit lab accuracy bench fuzz format clean
+.PHONY: help setup crashext.so demo test lint unit lab accuracy bench fuzz format clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z.-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,10 @@ $(VENV)/.ready: pyproject.toml scripts/setup.sh
 	@scripts/setup.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-crashext.so: $(VENV)/.ready $(EXTENSION) ## the crash extension
+crashext.so: extensions/crashext.so ## the crash extension; in crash started here: extend crashext.so
+
+# Not beside the package: Python would import it in its stead. crash looks in ./extensions.
+extensions/crashext.so: $(VENV)/.ready $(EXTENSION)
 	@$(PY) -m crashext.build -o $@
 
 demo: crashext.so ## a real crash, made and explained four ways (OUT=DIR keeps the files there)
@@ -54,4 +57,5 @@ format: $(VENV)/.ready ## ruff and clang-format, in place
 	@$(VENV)/bin/clang-format -i crashext/native/*.c crashext/native/*.cc crashext/native/*.h
 
 clean: ## what make built here (not the download cache)
-	rm -rf crashext.so crashext/native/*.so crashext/native/*.o build *.egg-info $(OUT)
+	rm -rf crashext.so extensions/crashext.so crashext/native/*.so crashext/native/*.o build *.egg-info
+	@[ ! -e "$(OUT)" ] || $(PY) -m crashext.lab.outputs clear "$(OUT)"

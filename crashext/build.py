@@ -21,6 +21,7 @@ import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Optional
 
@@ -32,6 +33,10 @@ NATIVE = Path(__file__).with_name("native")
 PACKAGE_ROOT = NATIVE.parent.parent
 CORE_SOURCES = ("completion.c", "core.c", "guard.c", "module.c", "prompt.c", "shim.cc")
 LOADER_SOURCE = "loader.c"
+
+#: crash looks for "extend crashext.so" in ./extensions too (in_extensions_library() in crash's
+#: extensions.c), and there no Python looks for modules.
+DEFAULT_OUTPUT = "extensions/crashext.so"
 
 #: Where crash looks for "extend NAME" (in_extensions_library() in crash's extensions.c).
 EXTENSION_DIRS = ("/usr/lib64/crash/extensions", "/usr/lib/crash/extensions")
@@ -305,6 +310,25 @@ def build(output: Path, crash: Crash, python: Python, compiler: Compiler) -> Non
             new.unlink(missing_ok=True)
 
 
+def refuse_shadow(output: Path) -> None:
+    """Refuses a ``crashext.so`` in the current directory. Raises BuildError.
+
+    Python puts the directory that it is started in first on its path (``python -m``, drgn's
+    prompt) and takes ``crashext.so`` there for an extension module of that name: "import crashext"
+    fails, and with it drgn's %explain. One that an older version left is named, not removed.
+    """
+    if importable_as_package(output) and output.parent.resolve() == Path.cwd():
+        raise BuildError(
+            f"{output} would be taken for the Python package crashext by a Python started here "
+            f"(drgn's %explain): leave -o out; crash finds {DEFAULT_OUTPUT} as crashext.so"
+        )
+
+
+def importable_as_package(path: Path) -> bool:
+    """Whether "import crashext" would try the file when its directory is on Python's path."""
+    return any(path.name == f"crashext{suffix}" for suffix in EXTENSION_SUFFIXES)
+
+
 def install_directory() -> Path:
     """The directory in which crash finds "extend crashext.so"."""
     environment = os.environ.get("CRASH_EXTENSIONS")
@@ -317,10 +341,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="crashext build",
         description="Build crashext.so for the installed crash and this Python.",
-        epilog="In crash: extend ./crashext.so; after --install: extend crashext.so",
+        epilog=(
+            "In crash: extend crashext.so. Without --install crash finds it when it is started "
+            "in this directory (it looks in ./extensions)."
+        ),
     )
     parser.add_argument(
-        "-o", "--output", default="crashext.so", metavar="FILE", help="default: crashext.so"
+        "-o", "--output", default=DEFAULT_OUTPUT, metavar="FILE", help=f"default: {DEFAULT_OUTPUT}"
     )
     parser.add_argument(
         "--install", action="store_true", help="put it where crash looks for extensions"
@@ -345,6 +372,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         output = Path(args.output)
         if args.install:
             output = install_directory() / "crashext.so"
+        refuse_shadow(output)
         try:
             build(output.absolute(), crash, python, compiler)
         except OSError as error:
@@ -355,6 +383,14 @@ def main(argv: Optional[list[str]] = None) -> int:
         print(f"crashext build: {error}", file=sys.stderr)
         return 1
     print(f"{output}: for crash {crash.version}, Python {platform.python_version()}")
+    if output == Path(DEFAULT_OUTPUT):
+        print("in crash started here: extend crashext.so")
+    if Path("crashext.so").exists() and not Path("crashext/__init__.py").exists():
+        print(
+            "crashext build: ./crashext.so, of an earlier build, hides the package from a Python "
+            "started here: remove it",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 out=$(realpath -m "${1:-demo-out}")
 bin=$PWD/.venv/bin
 module=hello_2
+extension=$PWD/extensions/crashext.so
 
 step=0
 say() {
@@ -18,8 +19,9 @@ run() { # the command as a person would type it, then its output
     "$@"
 }
 
-mkdir -p "$out"
-rm -rf "${out:?}/$module" "$out/dump"
+# Takes away what the last demo made there, and nothing else; refuses where something else lies.
+"$bin/python" -m crashext.lab.outputs claim "$out"
+trap '"$bin/python" -m crashext.lab.outputs seal "$out"' EXIT
 
 say "making the module $module from cookiecutter-lkm"
 run "$bin/cookiecutter" "$PWD/cookiecutter-lkm" --no-input --output-dir "$out" module_name="$module"
@@ -36,8 +38,8 @@ run "$bin/drgn" -q -c "$dump/vmcore" -s "$dump/vmlinux" -s "$dump/$module.ko" \
     drgn_scripts/explain.py
 
 say "way 3: crash, with the extension"
-printf '    $ crash vmlinux vmcore\n    crash> extend %s\n    crash> explain\n\n' "$PWD/crashext.so"
-printf 'extend %s\nexplain --source-dir %s\nquit\n' "$PWD/crashext.so" "$dump/src" |
+printf '    $ crash vmlinux vmcore\n    crash> extend %s\n    crash> explain\n\n' "$extension"
+printf 'extend %s\nexplain --source-dir %s\nquit\n' "$extension" "$dump/src" |
     crash -s "$dump/vmlinux" "$dump/vmcore"
 
 say "way 4: the shell, on the vmcore"
@@ -52,6 +54,6 @@ cat <<END
       $bin/crashext explain -v $dump/vmcore
       $bin/drgn -c $dump/vmcore -s $dump/vmlinux -s $dump/$module.ko     then %explain, %mods …
       crash $dump/vmlinux $dump/vmcore
-          crash> extend $PWD/crashext.so
+          crash> extend $extension
           crash> explain
 END

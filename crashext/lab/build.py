@@ -81,8 +81,8 @@ def build(module: Path, kernel: Kernel, into: Path, words: Sequence[str] = ()) -
     cross = _MAKE_ARCH[kernel.arch][1]
     if kernel.arch != host_architecture() and shutil.which(f"{cross}gcc") is None:
         raise CrashextError(f"{cross}gcc is not here: apt install gcc-{cross.rstrip('-')}")
-    if into.exists():
-        shutil.rmtree(into)
+    if os.path.lexists(into):
+        raise CrashextError(f"{into} is there already: the sources are copied to a new directory")
     shutil.copytree(module, into, ignore=_ignored(module, into))
     command = [*make_command(kernel, into), *words]
     # The person's own MAKEFLAGS, ARCH … are about another make.

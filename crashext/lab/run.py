@@ -24,6 +24,7 @@ from crashext.lab.build import build, module_directory
 from crashext.lab.cache import Cache, no_space_named
 from crashext.lab.initramfs import CharDevice, Directory, Entry, Regular, archive
 from crashext.lab.kernels import Kernel, host_architecture
+from crashext.lab.outputs import output_folder
 from crashext.lab.progress import step
 from crashext.lab.truth import Fault, menu_of, truth_of
 
@@ -160,8 +161,9 @@ def add_capture(tree: dict[str, Entry], kernel: Kernel, cache: Cache) -> None:
 def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Result:
     """Makes one crash. The output directory is whole when ``lab.json`` is in it.
 
-    Raises CrashextError: the module does not build or load, the fault is unknown or does not
-    crash the kernel, the guest hangs or resets, no space.
+    Raises CrashextError: the directory holds what we did not make, or the module; the module does
+    not build or load, the fault is unknown or does not crash the kernel, the guest hangs or
+    resets, no space.
     """
     cache = Cache() if cache is None else cache
     module_directory(request.module)
@@ -178,9 +180,7 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
         raise CrashextError(f"no --dump {request.dump} for {kernel.arch}: use --dump elf")
     qemu.platform(kernel.arch)
     out = request.out.resolve()
-    with no_space_named(out):
-        out.mkdir(parents=True, exist_ok=True)
-        (out / RECORD).unlink(missing_ok=True)
+    with no_space_named(out), output_folder(request.out, request.module):
         modules = _modules(request, kernel, out / "src")
         name = _module_to_load(modules)
         for module in modules:
@@ -189,7 +189,7 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
             if not source.name.endswith(".mod.c"):
                 shutil.copy(source, out / source.name)
         level = _crash(request, fault, kernel, name, modules, out, cache)
-        _link(out / "vmlinux", kernel.vmlinux)
+        (out / "vmlinux").symlink_to(kernel.vmlinux)
         truth = truth_of(request.module, fault, name, kernel.release, request.dump)
         truth.write(out / "truth.json")
         record = {**_record(request, fault, kernel, out, name), "filter": level}
@@ -203,7 +203,7 @@ def run(request: Request, kernel: Kernel, cache: Optional[Cache] = None) -> Resu
 def _modules(request: Request, kernel: Kernel, source: Path) -> list[Path]:
     if request.built is None:
         return build(request.module, kernel, source)
-    _link(source, request.built)
+    source.symlink_to(request.built)
     return sorted(source.glob("*.ko"))
 
 
@@ -341,12 +341,6 @@ def _extract(request: Request, kernel: Kernel, out: Path, cache: Cache) -> int:
         return dump.filter_safely(full, vmcore, kernel.vmlinux, tool.path)
     finally:
         full.unlink()
-
-
-def _link(link: Path, target: Path) -> None:
-    if link.is_symlink() or link.exists():
-        link.unlink()
-    link.symlink_to(target)
 
 
 def open_commands(out: Path, module: str) -> dict[str, str]:

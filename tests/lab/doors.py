@@ -12,7 +12,7 @@ from typing import Any
 from crashext.lab.store import Dump
 
 ROOT = Path(__file__).parents[2]
-EXTENSION = ROOT / "crashext.so"
+EXTENSION = ROOT / "extensions" / "crashext.so"
 BIN = Path(sys.executable).parent
 
 

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from crashext import build
+from crashext import __version__, build
 
 CRASH_V = """
 crash 8.0.6++
@@ -77,3 +79,37 @@ def test_install_goes_where_crash_looks_first(
 ) -> None:
     monkeypatch.setenv("CRASH_EXTENSIONS", str(tmp_path))
     assert build.install_directory() == tmp_path
+
+
+# Python takes DIR/crashext.so for the package
+
+
+def test_the_default_output_is_found_by_crash_and_by_no_python() -> None:
+    output = Path(build.make_parser().parse_args([]).output)
+    # crash's in_extensions_library() looks in ./extensions for a bare name.
+    assert (output.parent, output.name) == (Path("extensions"), "crashext.so")
+
+
+def test_no_crashext_so_is_written_where_python_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").symlink_to(".")
+    for name in ("crashext.so", "./crashext.so", "here/crashext.so", "crashext.abi3.so"):
+        with pytest.raises(build.BuildError, match="leave -o out"):
+            build.refuse_shadow(Path(name))
+    for name in ("extensions/crashext.so", "/usr/lib64/crash/extensions/crashext.so", "my.so"):
+        build.refuse_shadow(Path(name))
+
+
+def test_what_build_writes_hides_the_package_from_no_python(tmp_path: Path) -> None:
+    """A file that cannot be imported, where the build puts it, and where it must not."""
+    output = tmp_path / build.DEFAULT_OUTPUT
+    output.parent.mkdir()
+    output.write_bytes(b"no shared object")
+    command = [sys.executable, "-m", "crashext", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"crashext {__version__}\n")
+    output.rename(tmp_path / "crashext.so")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
