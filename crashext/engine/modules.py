@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict
 
+from crashext.engine.arch.names import PC_NAMES
 from crashext.engine.model import Explanation, Module, ModuleRegion, StackFrame, hexadecimal
 from crashext.engine.report import LogModule, Report
 from crashext.errors import Unknown
@@ -179,7 +180,7 @@ def _reasons(
     pointing = [
         name
         for name, value in registers.items()
-        if name not in ("rip", "pc") and value != fault_address and contains(module, value)
+        if name not in PC_NAMES and value != fault_address and contains(module, value)
     ]
     if pointing:
         verb = "points" if len(pointing) == 1 else "point"

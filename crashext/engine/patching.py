@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from crashext.engine.arch.x86.names import GENERAL
+
 #: Gives the name of the check that passed (for the count of allowed patches), or None.
 Check = Callable[[bytes], Optional[str]]
 
@@ -238,11 +240,6 @@ def _static_call(address: int, length: int, code: Code) -> Site:
     return Site(address, length, "static call", check)
 
 
-#: Register numbers of ``__x86_indirect_thunk_*`` in encoding order.
-_REGISTERS = (
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-)  # fmt: skip
 _LFENCE = bytes.fromhex("0faee8")
 
 
@@ -293,8 +290,8 @@ def retpoline_sites(table: Table, code: Code) -> Iterator[Site]:
 def _thunk_register(names: Sequence[str]) -> Optional[int]:
     for name in names:
         register = name.rpartition("_")[2]
-        if "thunk" in name and register in _REGISTERS:
-            return _REGISTERS.index(register)
+        if "thunk" in name and register in GENERAL:
+            return GENERAL.index(register)
     return None
 
 

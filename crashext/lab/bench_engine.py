@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple
 
 from crashext.engine import blame, codes, title, values
 from crashext.engine.arch.x86 import borders, insn, pagefault
+from crashext.engine.arch.x86.names import GENERAL
 from crashext.engine.model import Rip, StackFrame
 
 #: 42 bytes before RIP and 22 from it on, as a Code: line has them (a NULL dereference in 5.17).
@@ -20,7 +21,9 @@ CODE = bytes.fromhex(
     "0fb742204129c74183ff3f0f874c5b0d00b801000000"
 )
 FAULT_INDEX = 42
-REGISTERS = {"rax": 0xC, "rbx": 0, "rdx": 0, "rsp": 0xFFFFB7196E14B9E8, "rdi": 0xFFFF9E2430566100}
+REGISTERS = dict(
+    zip(GENERAL, (0xC, 0, 0, 0, 0xFFFFB7196E14B9E8, 0, 0xFFFF9E2430566040, 0xFFFF9E2430566100))
+)
 RIP = 0xFFFFFFFFC0A0004D
 
 #: A best-of run lasts about this long, in seconds.

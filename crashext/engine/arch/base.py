@@ -48,6 +48,8 @@ class Registers:
     link: Optional[str] = None
     frame: Optional[str] = None
     flags: Optional[str] = None
+    #: Holds the address of the last fault, and is printed with the others.
+    fault_address: Optional[str] = None
     #: In the order in which an explanation shows them; empty: as the dump has them.
     shown: tuple[str, ...] = ()
     #: Printed in a dump, but what they hold is neither an address nor a value of the program.

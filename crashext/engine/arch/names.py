@@ -18,3 +18,6 @@ Trap = Literal[
     "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#MF9", "#TS", "#NP", "#SS",
     "#GP", "#PF", "#MF", "#AC", "#MC", "#XF", "#VE", "#CP", "#VC", "IRET", "ESR",
 ]  # fmt: skip
+
+#: What the instruction pointer is called, on one machine or another.
+PC_NAMES = frozenset(("rip", "eip", "pc", "epc", "nip", "psw"))

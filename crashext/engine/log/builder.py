@@ -502,12 +502,14 @@ class ReportBuilder:
         self._machine(machine)
         if report.machine != machine:
             return True
-        values = arch.of(machine).parse_registers(bare, report.registers)
+        known = arch.of(machine)
+        values = known.parse_registers(bare, report.registers)
         report.registers_line = report.registers_line or line.number
         for name, value in values.items():
             report.registers.setdefault(name, value)
-        if "cr2" in values:
-            self._offer(values["cr2"], "CR2", line)
+        source = known.registers.fault_address
+        if source is not None and source in values:
+            self._offer(values[source], source.upper(), line)
         return True
 
     def _pc(self, match: Match[str], bare: str, line: Line, cursor: _Cursor) -> bool:
@@ -541,8 +543,7 @@ class ReportBuilder:
     def _summary(self, bare: str, line: Line) -> bool:
         """The block that newer kernels repeat after the end mark: known already, but for CR2."""
         if bare.startswith("CR2:"):
-            value = arch.of("x86_64").parse_registers(bare, {}).get("cr2")
-            if value is not None:
+            for value in arch.of("x86_64").parse_registers(bare[:30], {}).values():
                 self._offer(value, "CR2 summary", line)
         if self.headless and self.report.rip is None and (match := _RIP.match(bare)):
             symbol = symbols.parse_symbol(match["rest"], line.number)

@@ -14,8 +14,6 @@ from crashext.targets.base import ExceptionFrame
 
 _CPU = re.compile(r"^CPU (\d+):", re.MULTILINE)
 _REGISTER = re.compile(r"\b(R[A-Z0-9]{1,2}|RFLAGS|EFLAGS|CS|SS):\s*(?:selector:\s*)?([0-9a-f]+)\b")
-#: RFLAGS is what QEMU calls it.
-_FLAGS = "rflags"
 
 
 def parse_saved_registers(text: str) -> dict[int, dict[str, int]]:
@@ -30,8 +28,9 @@ def parse_saved_registers(text: str) -> dict[int, dict[str, int]]:
         block = text[mark.end() : following.start() if following else len(text)]
         registers: dict[str, int] = {}
         for name, value in _REGISTER.findall(block):
-            own = needed.flags if name.lower() == _FLAGS and needed.flags else name.lower()
-            registers.setdefault(own, int(value, 16))
+            # QEMU's name of the flags is RFLAGS.
+            flags = needed.flags if name.endswith("FLAGS") else None
+            registers.setdefault(flags or name.lower(), int(value, 16))
         if needed.pc in registers and needed.sp in registers:
             result[int(mark[1])] = registers
     return result

@@ -24,16 +24,13 @@ if TYPE_CHECKING:
 MAX_FRAMES = 64
 
 _SYSCALL = re.compile(r"^(?:__(?:x64|ia32|arm64|x32|se)_)?(?:compat_)?[sS]y[sS]_(\w+)$")
-#: The C entry of system calls since 4.6; before it the assembler called them itself.
-_SYSTEM_CALL = "do_syscall_64"
-#: arm64's, each with a parameter ``regs`` that the compiler may have dropped.
-_ARM64_SYSTEM_CALL = ("invoke_syscall", "el0_svc_common", "do_el0_svc", "el0_svc")
 
 
 def find(
     target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
 ) -> Iterator[Finding]:
     """The entry that the crashed path came through; the first found from the inside out."""
+    call = target.arch.system_call
     seen: set[str] = set()
     steps = list(target.trace(frame))
     if len(steps) > MAX_FRAMES:  # a recursion: both ends matter
@@ -42,7 +39,7 @@ def find(
         name = step.function_name
         if name is None:
             continue
-        if name == _SYSTEM_CALL or name in _ARM64_SYSTEM_CALL:
+        if call is not None and name in call.functions:
             found = _system_call(target, step, outer)
         else:
             found = _of_frame(target, step, name)
@@ -65,29 +62,36 @@ def _of_frame(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Optional[
     return None
 
 
-def _saved_by_x86(prog: Program, entry: drgn.StackFrame) -> Optional[tuple[Object, int, list[int]]]:
-    """The user's registers, the number of the system call (orig_ax) and the argument registers.
+def _saved(
+    target: DrgnTarget, step: drgn.StackFrame, entry: drgn.StackFrame
+) -> Optional[tuple[Object, int, list[int]]]:
+    """The user's registers, the number of the system call and the argument registers.
 
-    The assembler entry calls do_syscall_64() with ``pt_regs`` at its stack pointer. (From the
-    stack's end their place cannot be computed: with FRED there is padding above them.) The
-    arguments are in di si dx r10 r8 r9 (AMD64 ABI, A.2.1).
+    arm64's functions have a parameter ``regs`` that the compiler may have dropped. x86's assembler
+    entry calls do_syscall_64() with ``pt_regs`` at its stack pointer; from the stack's end their
+    place cannot be computed: with FRED there is padding above them.
     """
-    registers = Object(prog, prog.type("struct pt_regs"), address=entry.sp)
-    if int(registers.cs.value_()) & 3 != 3:
+    call = target.arch.system_call
+    if call is None:
         return None
-    raw = [int(registers.member_(r).value_()) for r in ("di", "si", "dx", "r10", "r8", "r9")]
-    return registers, int(registers.orig_ax.value_()), raw
+    if target.arch.registers.link is None:
+        registers = Object(target.prog, target.prog.type("struct pt_regs"), address=entry.sp)
+        if int(registers.cs.value_()) & 3 != 3:
+            return None
+    else:
+        pointer = step["regs"]
+        if pointer.absent_:
+            return None
+        registers = pointer[0]
+    raw = [_register(registers, member) for member in call.arguments]
+    return registers, _register(registers, call.number), raw
 
 
-def _saved_by_arm64(step: drgn.StackFrame) -> Optional[tuple[Object, int, list[int]]]:
-    """The same on arm64: x0 … x5, of which x0 is overwritten by the result but kept in orig_x0."""
-    pointer = step["regs"]
-    if pointer.absent_:
-        return None
-    registers = pointer[0]
-    raw = [int(registers.orig_x0.value_())]
-    raw += [int(registers.regs[number].value_()) for number in range(1, 6)]
-    return registers, int(registers.syscallno.value_()), raw
+def _register(registers: Object, member: str) -> int:
+    """``regs[3]`` or ``orig_ax`` of a ``struct pt_regs``."""
+    name, _, index = member.partition("[")
+    found = registers.member_(name)
+    return int((found[int(index.rstrip("]"))] if index else found).value_())
 
 
 def _system_call(
@@ -98,10 +102,7 @@ def _system_call(
     The compiler often leaves no frame of the call's own function.
     """
     prog = target.prog
-    if step.function_name == _SYSTEM_CALL:
-        saved = _saved_by_x86(prog, entry)
-    else:
-        saved = _saved_by_arm64(step)
+    saved = _saved(target, step, entry)
     name = system_call_name(prog, saved[1]) if saved is not None else None
     if saved is None or name is None:
         return None

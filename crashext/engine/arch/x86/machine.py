@@ -161,6 +161,7 @@ class _X8664(_X86):
         sp="rsp",
         frame="rbp",
         flags="eflags",
+        fault_address="cr2",
         shown=names.SHOWN,
         control=names.CONTROL,
         general=names.GENERAL,
@@ -254,6 +255,7 @@ class _I386Machine(_X86):
         sp="esp",
         frame="ebp",
         flags="eflags",
+        fault_address="cr2",
         control=names.CONTROL,
         general=("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"),
         # The kernel is built with -mregparm=3.
