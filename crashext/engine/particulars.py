@@ -43,14 +43,17 @@ def findings(report: Report) -> list[Finding]:
             found.append(Finding("report", texts[0], texts[1:], Check(crash="log")))
     for name, words in _STACKS.items():
         path = _path(report.other_stacks.get(name, []))
-        if path and f"{name}_in" not in report.details:
+        if path and name not in report.noted:
             found.append(Finding("stack", f"{words} {path}"))
     return found
 
 
 def _text(row: FactRow, report: Report) -> Optional[str]:
     alternatives = (row,) if isinstance(row, str) else row
-    filled = (fill(template, report.details) for template in alternatives)
+    names = dict(report.details)
+    for name, frame in report.noted.items():
+        names[f"{name}_in"] = frame.text()
+    filled = (fill(template, names) for template in alternatives)
     return next((text for text in filled if text is not None), None)
 
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from crashext.engine import blame
+from crashext.engine import blame, cause
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
-from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
-from crashext.engine.report import LogFrame, LogSymbol, Report
+from crashext.engine.report import LogSymbol
 from crashext.errors import Unknown
 
 #: Bytes read around RIP for the disassembly when the function is long.
@@ -40,7 +39,7 @@ def locate(case: Case) -> None:
         rip.module = symbol.module
         if logged is not None and logged.offset is not None and logged.offset != symbol.offset:
             case.contradict(
-                f"the log puts RIP at {symbol_text(logged)}, the symbol table of the debug files "
+                f"the log puts RIP at {logged.text()}, the symbol table of the debug files "
                 f"at {symbol.name}+0x{symbol.offset:x}: is the debug file of the same build?"
             )
     elif logged is not None and logged.name is not None:
@@ -52,7 +51,7 @@ def locate(case: Case) -> None:
         shown.meaning = f"{rip.symbol}+0x{rip.offset or 0:x}{module}"
     if logged is not None:
         case.claim(
-            f"RIP is {symbol_text(logged)}",
+            f"RIP is {logged.text()}",
             log_source(logged.line_no),
             crash=f"sym {address:x}" if address else None,
             drgn=f"prog.symbol(0x{address:x})" if address else None,
@@ -256,7 +255,7 @@ def stack(case: Case) -> None:
         explanation.stack.append(
             StackFrame(rip.symbol, rip.offset, rip.size, rip.module, address=rip.address)
         )
-    explanation.stack += [_from_log(frame) for frame in report.frames]
+    explanation.stack += [frame.shown() for frame in report.frames]
     if case.target.name != "log":
         _add_lines(case, explanation.stack)
     if case.target.name != "log" and "stack" in case.reasons:
@@ -283,17 +282,6 @@ def _add_lines(case: Case, frames: list[StackFrame]) -> None:
             frame.file, frame.line = chain[-1].file, chain[-1].line
 
 
-def _from_log(frame: LogFrame) -> StackFrame:
-    return StackFrame(
-        frame.name,
-        frame.offset,
-        frame.size,
-        frame.module,
-        reliable=frame.reliable,
-        address=frame.address,
-    )
-
-
 def culprit(case: Case) -> None:
     """Fills ``culprit``: the frame to act on, with the reason."""
     explanation = case.explanation
@@ -305,9 +293,11 @@ def culprit(case: Case) -> None:
         kind=explanation.kind,
         panic_message=report.panic_message if report is not None else None,
     )
-    from_history = _from_object_history(case)
-    if from_history is not None:
-        explanation.culprit = from_history
+    had_it = None
+    if report is not None:
+        had_it = cause.holder(case.summary.reports, report, explanation.kind)
+    if had_it is not None:
+        explanation.culprit = Culprit(had_it.frame.name, module=had_it.frame.module, why=had_it.why)
         explanation.unknown["culprit.file"] = "the report names the function only"
         return
     if index is None:
@@ -323,45 +313,6 @@ def culprit(case: Case) -> None:
         explanation.unknown["culprit.file"] = case.reasons.get(
             "rip.file", "no debug info for this frame"
         )
-
-
-def _from_object_history(case: Case) -> Optional[Culprit]:
-    """Who allocated or freed the damaged object, as this or an earlier report of it says.
-
-    Since 6.12 or so a WARN() of the slab allocator follows the report that has the history.
-    """
-    if case.report is None or not blame.is_about_an_object(case.report, case.explanation.kind):
-        return None
-    earlier = [
-        report
-        for report in case.summary.reports
-        if report.first_line < case.report.first_line
-        and blame.is_about_an_object(report, report.kind)
-    ]
-    for report in (case.report, *reversed(earlier)):
-        track, reason = blame.choose_track(
-            _object_stacks(report),
-            report.kind,
-            written_after_free="poison overwritten" in report.headline.lower(),
-        )
-        if track is not None:
-            return Culprit(track.name, module=track.module, why=reason)
-    return None
-
-
-def _object_stacks(report: Report) -> dict[str, list[LogFrame]]:
-    """The stacks of the object's life, each with the caller that the allocator noted in front.
-
-    ``Freed in fn+0x26/0x50`` names the caller even where a tail call hides it from the stack below.
-    """
-    stacks = dict(report.other_stacks)
-    for name in ("allocated", "freed"):
-        noted = report.details.get(f"{name}_in")
-        symbol = parse_symbol(noted, report.first_line) if noted else None
-        if symbol is not None and symbol.name is not None:
-            frame = LogFrame(symbol.name, symbol.offset, symbol.size, symbol.module)
-            stacks[name] = [frame, *stacks.get(name, [])]
-    return stacks
 
 
 #: The C function of a system call under its wrappers' names: __x64_sys_read, SyS_read, ksys_read.
@@ -419,18 +370,6 @@ def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]
     if last is not None and last in names:
         names = names[names.index(last) :]
     return names[::-1]
-
-
-def symbol_text(symbol: LogSymbol) -> str:
-    """``name+0x12/0x23 [module]``."""
-    if symbol.name is None:
-        return f"0x{symbol.address:x}" if symbol.address is not None else "unknown"
-    text = symbol.name
-    if symbol.offset is not None:
-        text += f"+0x{symbol.offset:x}"
-    if symbol.size is not None:
-        text += f"/0x{symbol.size:x}"
-    return text + (f" [{symbol.module}]" if symbol.module else "")
 
 
 def place_text(location: SourceLocation) -> str:

@@ -12,6 +12,7 @@ from typing import Optional
 
 from crashext.engine.arch.names import Machine, Trap
 from crashext.engine.kinds import Kind
+from crashext.engine.model import StackFrame
 from crashext.engine.words import AccessType, TaskContext
 
 
@@ -29,6 +30,17 @@ class LogSymbol:
     file: Optional[str] = None
     line: Optional[int] = None
 
+    def text(self) -> str:
+        """``name+0x12/0x23 [module]``."""
+        if self.name is None:
+            return f"0x{self.address:x}" if self.address is not None else "unknown"
+        text = self.name
+        if self.offset is not None:
+            text += f"+0x{self.offset:x}"
+        if self.size is not None:
+            text += f"/0x{self.size:x}"
+        return text + (f" [{self.module}]" if self.module else "")
+
 
 @dataclass
 class LogFrame(LogSymbol):
@@ -36,6 +48,17 @@ class LogFrame(LogSymbol):
     #: "task", "IRQ", "SOFTIRQ", "NMI", "#DF", … from the <IRQ> </IRQ> marks
     stack: str = "task"
     inlined: bool = False  # "[inline]" of a symbolised log
+
+    def shown(self) -> StackFrame:
+        """The frame as an explanation shows it."""
+        return StackFrame(
+            self.name,
+            self.offset,
+            self.size,
+            self.module,
+            reliable=self.reliable,
+            address=self.address,
+        )
 
 
 @dataclass
@@ -117,6 +140,8 @@ class Report:
     details: dict[str, str] = field(default_factory=dict)
     #: Further stacks that the report prints: "allocated", "freed", "previous write", "locker" …
     other_stacks: dict[str, list[LogFrame]] = field(default_factory=dict)
+    #: Callers that an allocator noted for an object's "allocated" and "freed", see other_stacks.
+    noted: dict[str, LogFrame] = field(default_factory=dict)
     #: Why the report is not whole ("the log ends inside it"), or None.
     cut: Optional[str] = None
     #: [T123] / [C1] caller tag of its lines, when printk had CONFIG_PRINTK_CALLER.

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+from crashext.engine import cause, particulars, values
 from crashext.engine import modules as module_engine
-from crashext.engine import particulars, story, values
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
-from crashext.engine.model import Culprit, Kernel, OtherReport, Task
+from crashext.engine.model import Culprit, Kernel, Task
 
 
 def kernel(case: Case) -> None:
@@ -191,25 +191,13 @@ def findings(case: Case) -> None:
 
 def other_reports(case: Case) -> None:
     """Fills ``reports``: the other reports of the log and their relation to this one."""
-    for index, other in enumerate(case.summary.reports):
-        if index == case.summary.crash or case.report is None:
-            continue
-        same_task = None
-        if other.pid is not None and case.report.pid is not None:
-            same_task = other.pid == case.report.pid
-        before = index < (case.summary.crash or 0)
-        case.explanation.reports.append(
-            OtherReport(
-                other.kind,
-                other.headline,
-                other.first_line,
-                story.relation(other.fatal, before, same_task),
-            )
-        )
-    if case.report is not None:
-        case.claim(
-            f"the report begins: {case.report.headline}",
-            log_source(case.report.first_line),
-            crash="log",
-            drgn="print(get_dmesg(prog).decode())",
-        )
+    if case.report is None:
+        return
+    if case.summary.crash is not None:
+        case.explanation.reports = cause.others(case.summary.reports, case.summary.crash)
+    case.claim(
+        f"the report begins: {case.report.headline}",
+        log_source(case.report.first_line),
+        crash="log",
+        drgn="print(get_dmesg(prog).decode())",
+    )

@@ -165,12 +165,3 @@ def _reason(level: str, agree: list[str], doubts: list[str], alone: Optional[str
         return "the kernel's own message names the kind and the place"
     why = f": {alone}" if alone else ""
     return f"one source only, nothing to check it against{why}"
-
-
-def relation(fatal: bool, before: bool, same_task: Optional[bool]) -> str:
-    """How another report of the log relates to the crash, in words."""
-    if before:
-        return "before the crash" if not fatal else "before the crash, survived"
-    if same_task:
-        return "after it: the same task died again, fallout"
-    return "after it: probably fallout of the crash" if fatal else "after the crash"

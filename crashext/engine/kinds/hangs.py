@@ -33,7 +33,8 @@ _RCU = (
     Section(r"(?:rcu: )?\s*\(detected by (?P<detected_by>\d{1,6}), t=(?P<jiffies>\d{1,12}) jiffies"),
     Section(r"(?:rcu: )?\s*\(t=(?P<jiffies>\d{1,12}) jiffies"),
     Section(r"(?:rcu: )?\s*(?P<stalled_cpu>\d{1,6})-[.!0-9DO]{1,8}: \("),
-    Section(r"(?:rcu: )?(?P<starved>rcu\w{0,20} kthread (?:starved for|timer wakeup didn't happen for) \d{1,12} jiffies)"),
+    Section(r"(?:rcu: )?(?P<gp_kthread>rcu\w{0,20}) kthread starved for (?P<starved>\d{1,12}) jiffies"),
+    Section(r"(?:rcu: )?(?P<gp_kthread>rcu\w{0,20}) kthread timer wakeup didn't happen for (?P<unwoken>\d{1,12}) jiffies"),
     Section(r"(?:rcu: )?\s*Tasks blocked on level-\d{1,2} rcu_node \(CPUs [\d-]{1,16}\):(?P<blocked_tasks>.{1,200})"),
     Section(r"(?:rcu: )?\s*(?:All QSes seen|Unless rcu\w|Possible timer handling|blocking rcu_node)"),
     *NMI,
@@ -134,7 +135,8 @@ FAMILY = Family(
             sections=_RCU,
             facts=(
                 "{flavour}: {detected}, CPU {cpus}, {jiffies} jiffies without a quiescent state",
-                "the grace-period kthread was starved for {starved} jiffies",
+                "the grace-period kthread {gp_kthread} got no CPU for {starved} jiffies",
+                "the timer that wakes {gp_kthread} did not fire for {unwoken} jiffies",
             ),
             anchors=(
                 Anchor.RIP,

@@ -9,6 +9,7 @@ from re import Match
 from typing import Optional
 
 from crashext.engine import decide, kinds
+from crashext.engine.cause import crash_of
 from crashext.engine.kinds import KINDS, Kind, panics, registry
 from crashext.engine.kinds.family import Ends, Header, Note, Panic, Role
 from crashext.engine.log.builder import ReportBuilder
@@ -374,7 +375,7 @@ class Assembler:
             builder.finish()
         builders.sort(key=lambda builder: builder.report.first_line)
         reports: list[Report] = [builder.report for builder in builders]
-        crash = self._crash(reports)
+        crash = crash_of(reports)
         summary = LogSummary(reports=reports, crash=crash, lines=lines)
         boot = builders[crash].boot if crash is not None else self._boots
         summary.release = self._releases.get(boot)
@@ -384,28 +385,6 @@ class Assembler:
             where = f"; the crash is in boot {boot}" if crash is not None and boot else ""
             summary.notes.append(f"the log holds {self._boots} boots{where}")
         return summary
-
-    @staticmethod
-    def _crash(reports: list[Report]) -> Optional[int]:
-        """The first fatal report, else the last report.
-
-        Of two CPUs that died at once the one that die() counted first is the first.
-        """
-        first: Optional[int] = None
-        for index, report in enumerate(reports):
-            if not report.fatal:
-                continue
-            if first is None:
-                first = index
-            elif report.first_line > reports[first].last_line:
-                break
-            elif (report.die_count or 0) and (report.die_count or 0) < (
-                reports[first].die_count or 0
-            ):
-                first = index
-        if first is None and reports:
-            return len(reports) - 1
-        return first
 
     @staticmethod
     def _proved(builder: ReportBuilder) -> bool:

@@ -23,6 +23,8 @@ from crashext.engine.words import AccessType
 _ACCESS: dict[str, AccessType] = {"read": "read", "write": "write"}
 _INT_FIELDS = frozenset(("cpu", "pid", "uid", "bug_line", "die_count"))
 _TEXT_FIELDS = frozenset(("comm", "bug_file"))
+#: Groups that hold the caller that an allocator noted, and the stack that it belongs to.
+_NOTED = {"allocated_in": "allocated", "freed_in": "freed"}
 #: Groups that hold an address the report may be about, and the source they are.
 _ADDRESS_GROUPS = {"gp_hint": "gp-hint", "kasan_address": "kasan"}
 
@@ -164,6 +166,8 @@ class ReportBuilder:
             elif name == "access_word":
                 report.access = report.access or _ACCESS.get(value.lower())
                 report.details.setdefault("access", value)
+            elif name in _NOTED:
+                self._note_caller(_NOTED[name], value, line)
             elif name == "at":
                 self._site(value, line)
             elif name == "instruction":
@@ -176,6 +180,12 @@ class ReportBuilder:
                 report.details["cpus"] = f"{known},{value}" if known else value
             else:
                 report.details.setdefault(name, value.strip())
+
+    def _note_caller(self, stack: str, text: str, line: Line) -> None:
+        symbol = symbols.parse_symbol(text, line.number)
+        if symbol is not None and symbol.name is not None:
+            frame = LogFrame(symbol.name, symbol.offset, symbol.size, symbol.module)
+            self.report.noted.setdefault(stack, frame)
 
     def _offer(self, value: int, source: str, line: Line) -> None:
         self.report.addresses.append(AddressCandidate(value, source, line.number))

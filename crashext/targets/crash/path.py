@@ -9,6 +9,7 @@ place that the log gives; the others are shown and marked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Optional
 
 from crashext.engine.arch.ptregs import Stack
@@ -40,11 +41,8 @@ def confirmed(
         if frame.reliable and candidates:
             found = next((i for i in range(position, len(words)) if words[i] in candidates), None)
         result.append(
-            StackFrame(
-                function=frame.name,
-                offset=frame.offset,
-                size=frame.size,
-                module=frame.module,
+            replace(
+                frame.shown(),
                 reliable=found is not None,
                 address=words[found] if found is not None else _only(candidates),
             )

@@ -221,14 +221,7 @@ def from_log(symbols: Symbols, logged: Sequence[LogFrame]) -> list[StackFrame]:
     """
     result: list[StackFrame] = []
     for entry in logged[: FIRST_FRAMES + LAST_FRAMES]:
-        frame = StackFrame(
-            entry.name,
-            entry.offset,
-            entry.size,
-            entry.module,
-            reliable=entry.reliable,
-            address=entry.address,
-        )
+        frame = entry.shown()
         chain: list[SourceLocation] = []
         if entry.name is not None and entry.offset is not None:
             start = symbols.logged(entry.name, entry.size, entry.module)

@@ -51,6 +51,7 @@ def describe(report: Report) -> dict[str, Any]:
     fields["other_stacks"] = {
         name: [symbol_text(frame) for frame in stack] for name, stack in report.other_stacks.items()
     }
+    fields["noted"] = {name: symbol_text(frame) for name, frame in report.noted.items()}
     fields["addresses"] = [
         f"{candidate.value:#x} {candidate.source}:{candidate.line_no}"
         for candidate in report.addresses
