@@ -14,6 +14,7 @@ from crashext.errors import Unknown
 if TYPE_CHECKING:
     from crashext.engine.arch.addresses import AddressLayout
     from crashext.engine.arch.analysis import Analysis
+    from crashext.engine.values.flips import BitFlip
     from crashext.targets.base import ExceptionFrame, Target
 
 T = TypeVar("T")
@@ -35,6 +36,12 @@ class Case:
     layout: Optional[AddressLayout] = None
     #: What the evidence can mean, where it does not tell which of it.
     readings: list[str] = field(default_factory=list)
+    #: What speaks against being sure, a clause each: they lower the confidence.
+    doubts: list[str] = field(default_factory=list)
+    #: The printed page walk denies the error code.
+    walk_denies: bool = False
+    #: The one flipped bit that would explain the bad pointer.
+    bit_flip: Optional[BitFlip] = None
     #: Reasons given for questions that have no key of their own, by question.
     reasons: dict[str, str] = field(default_factory=dict)
     #: ``uname -m`` of the target's kernel, once it was asked.

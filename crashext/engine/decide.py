@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from re import Pattern, compile
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from crashext.engine import kinds, values
 from crashext.engine.arch.names import Trap
@@ -147,9 +147,16 @@ class Decision(NamedTuple):
 
 
 def of_fault(
-    first: Optional[Kind], fault: Fault, layout: Optional[values.AddressLayout] = None
+    first: Optional[Kind],
+    fault: Fault,
+    layout: Optional[values.AddressLayout] = None,
+    read: Optional[Callable[[int], values.Classification]] = None,
 ) -> Decision:
-    """The kind, where ``first`` is what the lines say (None: there are none)."""
+    """The kind, where ``first`` is what the lines say (None: there are none).
+
+    ``read`` reads an address with all that the case knows (:func:`reading.read_fault`); without it
+    address, pointer and error code alone decide.
+    """
     if first is not None and not registry.info(first).rough:
         return Decision(first)
     if fault.trap == "#DE":
@@ -162,6 +169,9 @@ def of_fault(
         general: Kind = kinds.GENERAL_PROTECTION if fault.trap == "#GP" else kinds.UNKNOWN
         return Decision(first or general)
     original = values.kasan_original(fault.address, layout)
+    if read is not None:
+        found = read(fault.address if original is None else original)
+        return Decision(found.kind, found.why)
     found = values.classify(
         fault.address if original is None else original,
         base=fault.base if original is None else None,

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Optional
 
-from crashext.engine import decide, values
+from crashext.engine import decide, reading, values
 from crashext.engine.arch.names import Trap
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Access, FaultAddress, RegisterValue
@@ -27,7 +28,14 @@ def layout(case: Case) -> values.AddressLayout:
         except Unknown:
             return None  # KASLR of memory is not built in, or there is no memory to ask
 
-    return case.arch.layout(variable)
+    found, report = case.arch.layout(variable), case.report
+    if report is None:
+        return found
+    return replace(
+        found,
+        stack_is_direct=report.thread_info is not None,
+        modules_start=report.relocation_end + 1 if report.relocation_end else found.modules_start,
+    )
 
 
 def _symbol_name(case: Case, address: int) -> Optional[str]:
@@ -322,6 +330,7 @@ def kind(case: Case) -> None:
             is_freed_code=trap == "#BP" and _is_freed_code(case),
         ),
         case.layout,
+        read=lambda address: reading.read_fault(case, address, trap=trap),
     )
     explanation.kind = found.kind
     if found.why is None or fault is None:

@@ -128,6 +128,15 @@ class Report:
     release: Optional[str] = None  # 6.1.0-39-cloud-amd64
     version: Optional[str] = None  # "#1 Debian 6.1.148-1"
     hardware: Optional[str] = None
+    #: The printed page-table walk ("PGD … P4D … PUD …") and its line.
+    page_walk: Optional[str] = None
+    page_walk_line: int = 0
+    #: "Kernel Offset: 0x… from … (relocation range: A-B)": the range's end, where modules begin.
+    relocation_end: Optional[int] = None
+    #: The interrupted program's stack pointer, from the registers behind the system call's frame.
+    user_stack: Optional[int] = None
+    #: thread_info of the "task: … ti: …" line (until 4.9): it lies at the bottom of the stack.
+    thread_info: Optional[int] = None
     modules: Optional[list[LogModule]] = None
     modules_line: int = 0
     last_unloaded: Optional[str] = None

@@ -134,6 +134,7 @@ def confidence(case: Case) -> None:
         agree.append("the address computed from the instruction is the reported one")
     if case.analysis is not None and case.analysis.matches is False:
         doubts.append("the instruction's operand does not give the reported address")
+    doubts += case.doubts
     if case.report is not None and case.report.cut:
         doubts.append(case.report.cut)
     if case.readings:

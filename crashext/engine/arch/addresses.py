@@ -39,6 +39,8 @@ class AddressLayout:
     #: map) and the stack pointer (stacks lie in vmalloc since 4.9).
     per_cpu: Optional[int] = None
     stack: Optional[int] = None
+    #: Stacks are known to lie in the direct map: no CONFIG_VMAP_STACK (before 4.9 never).
+    stack_is_direct: bool = False
     #: CONFIG_KASAN_SHADOW_OFFSET, when the kernel has KASAN (generic).
     kasan_shadow_offset: Optional[int] = None
 

@@ -158,6 +158,11 @@ class Architecture(Protocol):
     def denies(self, code: int, trap: Optional[Trap]) -> bool:
         """Whether the page was mapped and forbade the access."""
 
+    def walk_denies(
+        self, printed: str, code: int, trap: Optional[Trap], registers: Mapping[str, int]
+    ) -> Optional[str]:
+        """How a page walk that the kernel printed contradicts the error code; None: it does not."""
+
     # The address map
 
     def layout(self, variable: Variable) -> AddressLayout:
@@ -296,6 +301,11 @@ class Plain:
 
     def denies(self, code: int, trap: Optional[Trap]) -> bool:
         return False
+
+    def walk_denies(
+        self, printed: str, code: int, trap: Optional[Trap], registers: Mapping[str, int]
+    ) -> Optional[str]:
+        return None
 
     def layout(self, variable: Variable) -> AddressLayout:
         return AddressLayout(machine=self.name, pointer_bits=self.bits, address_bits=self.bits)

@@ -52,6 +52,8 @@ class Origin:
     error_checked: bool = False
     #: False when a jump within the bytes joins between the origin and the fault.
     straight: bool = True
+    #: The value was loaded from the stack frame, where the compiler had put a register.
+    spilled: bool = False
 
 
 def writes(step: Decoded, caller_saved: frozenset[str]) -> frozenset[str]:

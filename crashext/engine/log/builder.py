@@ -61,6 +61,13 @@ _SUMMARY_HEADS = ("RIP: ", "Code:", "RSP: ", "RAX:", "RDX:", "RBP:", "R10:", "R1
                   "CR0:")  # fmt: skip
 
 
+_KERNEL_OFFSET = re.compile(
+    r"Kernel Offset: (?P<offset>0x[0-9a-f]{1,16}) from 0x[0-9a-f]{8,16}"
+    r"(?: \(relocation range: 0x[0-9a-f]{8,16}-0x(?P<end>[0-9a-f]{8,16})\))?"
+)
+_THREAD_INFO = re.compile(r"task: [0-9a-f]{8,16} ti: (?P<ti>[0-9a-f]{8,16}) ")
+
+
 @dataclass
 class _Cursor:
     """Where in the report the lines of one printk caller are."""
@@ -505,6 +512,10 @@ class ReportBuilder:
         if machine is None:
             return (match := _PC.match(bare)) is not None and self._pc(match, bare, line, cursor)
         cursor.user_code_due = False
+        if cursor.user_block and not cursor.foreign and report.user_stack is None:
+            report.user_stack = (
+                arch.of(machine).parse_registers(bare, {}).get(arch.of(machine).registers.sp)
+            )
         if cursor.user_block or cursor.foreign:
             return True
         if self.traced and cursor.in_trace and not cursor.adopting:
@@ -560,14 +571,27 @@ class ReportBuilder:
             if symbol is not None and int(match["cs"], 16) & 3 == 0:
                 self._machine("x86_64")
                 self._set_rip(symbol)
-        if bare.startswith("Kernel Offset: 0x"):
-            self.report.details["kernel_offset"] = bare.split()[2]
+        self._kernel_offset(bare)
+        return True
+
+    def _kernel_offset(self, bare: str) -> bool:
+        """dump_kernel_offset() of arch/*/kernel/setup.c: where KASLR put the kernel."""
+        match = _KERNEL_OFFSET.match(bare)
+        if match is None:
+            return False
+        self.report.details["kernel_offset"] = match["offset"]
+        self.report.relocation_end = int(match["end"], 16) if match["end"] else None
         return True
 
     def _rest(self, text: str, bare: str, line: Line, cursor: _Cursor) -> bool:
         report = self.report
-        if bare.startswith("Kernel Offset: 0x"):
-            report.details["kernel_offset"] = bare.split()[2]
+        if self._kernel_offset(bare):
+            return True
+        if bare.startswith(("PGD ", "*pd")) and report.page_walk is None:
+            report.page_walk, report.page_walk_line = bare[:200], line.number
+            return True
+        if (match := _THREAD_INFO.match(bare)) is not None:
+            report.thread_info = report.thread_info or int(match["ti"], 16)
             return True
         if padding.PADDING.match(bare) or padding.HEX_ROW.match(text):
             return True

@@ -81,7 +81,7 @@ def describe(
     negative = errno.from_pointer(value, layout.pointer_bits)
     if negative is not None:
         return _describe_negative(negative, pointer)
-    known = poison(value)
+    known = poison(value, layout.pointer_bits)
     if known is not None:
         return known.text
     name = symbols(value) if symbols is not None else None
@@ -159,6 +159,9 @@ class Classification(NamedTuple):
 
     kind: Kind
     why: str
+    #: False where the evidence allows another reading; ``other`` then is that reading, in words.
+    sure: bool = True
+    other: Optional[str] = None
 
 
 def classify(
@@ -184,7 +187,7 @@ def classify(
         found = _classify_base(address, base, access)
         if found is not None:
             return found
-    known = poison(address)
+    known = poison(address, layout.pointer_bits)
     if known is not None:
         return Classification(known.kind, known.text)
     if address < MMAP_MIN_ADDR:

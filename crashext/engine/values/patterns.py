@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from crashext.engine import kinds
 from crashext.engine.kinds import Kind
 
 #: Offsets up to this still count as "the poison pointer plus a member offset".
@@ -39,22 +40,22 @@ _POISON_POINTERS: tuple[tuple[int, str, str], ...] = (
 
 #: Fill bytes: byte, name, text, crash kind.
 _POISON_BYTES: dict[int, tuple[str, str, Kind]] = {
-    0x6B: ("POISON_FREE", "slab object that was freed", "use-after-free"),
-    0x5A: ("POISON_INUSE", "slab object that was never initialised", "slab-corruption"),
-    0xA5: ("POISON_END", "last byte of a poisoned slab object", "slab-corruption"),
-    0xBB: ("SLUB_RED_INACTIVE", "red zone of a free slab object", "slab-corruption"),
+    0x6B: ("POISON_FREE", "slab object that was freed", kinds.USE_AFTER_FREE),
+    0x5A: ("POISON_INUSE", "slab object that was never initialised", kinds.SLAB_CORRUPTION),
+    0xA5: ("POISON_END", "last byte of a poisoned slab object", kinds.SLAB_CORRUPTION),
+    0xBB: ("SLUB_RED_INACTIVE", "red zone of a free slab object", kinds.SLAB_CORRUPTION),
     0xCC: (
         "SLUB_RED_ACTIVE or POISON_FREE_INITMEM",
         "red zone of a slab object in use, freed init memory, or int3 padding",
-        "slab-corruption",
+        kinds.SLAB_CORRUPTION,
     ),
-    0xAA: ("PAGE_POISON", "page that was freed", "use-after-free"),
-    0xA7: ("POOL_POISON_FREED", "DMA pool block that was freed", "use-after-free"),
-    0xA9: ("POOL_POISON_ALLOCATED", "DMA pool block, never initialised", "bad-pointer"),
-    0xBD: ("KEY_DESTROY", "key that was destroyed", "use-after-free"),
-    0x6C: ("FLEX_ARRAY_FREE", "flex array that was freed", "use-after-free"),
-    0x5B: ("JBD_POISON_FREE", "jbd object that was freed", "use-after-free"),
-    0x5C: ("JBD2_POISON_FREE", "jbd2 object that was freed", "use-after-free"),
+    0xAA: ("PAGE_POISON", "page that was freed", kinds.USE_AFTER_FREE),
+    0xA7: ("POOL_POISON_FREED", "DMA pool block that was freed", kinds.USE_AFTER_FREE),
+    0xA9: ("POOL_POISON_ALLOCATED", "DMA pool block, never initialised", kinds.BAD_POINTER),
+    0xBD: ("KEY_DESTROY", "key that was destroyed", kinds.USE_AFTER_FREE),
+    0x6C: ("FLEX_ARRAY_FREE", "flex array that was freed", kinds.USE_AFTER_FREE),
+    0x5B: ("JBD_POISON_FREE", "jbd object that was freed", kinds.USE_AFTER_FREE),
+    0x5C: ("JBD2_POISON_FREE", "jbd2 object that was freed", kinds.USE_AFTER_FREE),
 }
 #: With fewer equal bytes these are more often numbers than poison.
 _WEAK_POISON_BYTES = frozenset({0xBD, 0x6C, 0x5B, 0x5C})
@@ -78,15 +79,32 @@ def _signed(offset: int) -> str:
     return f"+ 0x{offset:x}" if offset >= 0 else f"- 0x{-offset:x}"
 
 
-def poison(value: int) -> Optional[Poison]:
-    """The poison or magic that a 64-bit value is or lies near, or None."""
+#: The same list poisons where POISON_POINTER_DELTA is 0 (32-bit kernels:
+#: CONFIG_ILLEGAL_POINTER_VALUE depends on 64BIT). They look like NULL plus an offset, so only the
+#: exact values count.
+_POISON_POINTERS_32: tuple[tuple[int, str, str], ...] = (
+    (0x0010_0100, "LIST_POISON1", "next of an already deleted list entry, old kernels"),
+    (0x0020_0200, "LIST_POISON2", "prev of an already deleted list entry, old kernels"),
+)
+
+
+def poison(value: int, bits: int = 64) -> Optional[Poison]:
+    """The poison or magic that a pointer-sized value is or lies near, or None.
+
+    ``bits`` is the size of a pointer: 32-bit kernels have other list poisons, and their fill bytes
+    make half as long a pattern.
+    """
+    if bits == 32:
+        return _poison_32(value)
     exact = [entry for entry in _POISON_POINTERS if entry[0] == value]
     if exact:
         _, name, text = exact[0]
-        return Poison(f"{name}: {text}", "use-after-free" if "list" in text else "bad-pointer")
+        return Poison(
+            f"{name}: {text}", kinds.USE_AFTER_FREE if "list" in text else kinds.BAD_POINTER
+        )
     if value in _MAGIC_64:
         name, text = _MAGIC_64[value]
-        return Poison(f"{name}: {text}", "bad-pointer")
+        return Poison(f"{name}: {text}", kinds.BAD_POINTER)
     repeated = _repeated_byte(value)
     if repeated is not None:
         return repeated
@@ -102,11 +120,13 @@ def poison(value: int) -> Optional[Poison]:
         below = [entry for entry in near if entry[1] <= value]
         if below:
             _, base, name, text = below[0]
-        return Poison(f"{name} {_signed(value - base)}: {text}", "use-after-free")
-    if value >> 48 == 0xDEAD:
+        return Poison(f"{name} {_signed(value - base)}: {text}", kinds.USE_AFTER_FREE)
+    if value >> 32 == 0xDEAD_0000:
+        # All pointer poisons lie within POISON_POINTER_DELTA's first 4 GiB; other values that begin
+        # with dead are somebody's own.
         return Poison(
-            "dead…: a poisoned pointer (POISON_POINTER_DELTA) of a kind not known here",
-            "use-after-free",
+            "dead0000…: a poisoned pointer (POISON_POINTER_DELTA) of a kind not known here",
+            kinds.USE_AFTER_FREE,
         )
     for shift in (0, 32):
         half = value >> shift & 0xFFFF_FFFF
@@ -114,7 +134,29 @@ def poison(value: int) -> Optional[Poison]:
             name, text = _MAGIC_32[half]
             if value >> 32 == 0 or shift == 32 or half in (0xDEAD_4EAD, 0xDEAF_1EED):
                 where = "" if value >> 32 == 0 else " in one half of the value"
-                return Poison(f"{name}{where}: {text}", "bad-pointer")
+                return Poison(f"{name}{where}: {text}", kinds.BAD_POINTER)
+    return None
+
+
+def _poison_32(value: int) -> Optional[Poison]:
+    for base, name, text in _POISON_POINTERS_32:
+        if 0 <= value - base < 0x100:
+            where = f" {_signed(value - base)}" if value != base else ""
+            return Poison(f"{name}{where}: {text}", kinds.USE_AFTER_FREE)
+    if value in _MAGIC_32:
+        name, text = _MAGIC_32[value]
+        return Poison(f"{name}: {text}", kinds.BAD_POINTER)
+    byte = value >> 24
+    entry = _POISON_BYTES.get(byte)
+    if entry is None or byte in _WEAK_POISON_BYTES:
+        return None
+    name, text, kind = entry
+    offset = value - byte * 0x0101_0101
+    if byte == 0x6B and value == 0xA56B_6B6B:
+        return Poison(f"{name} up to POISON_END (6b…a5): the end of a freed slab object", kind)
+    if -_POISON_REACH < offset < 16 * _POISON_REACH and (byte in (0x6B, 0x5A, 0xAA) or not offset):
+        where = f" {_signed(offset)}" if offset else ""
+        return Poison(f"{name} ({byte:02x} repeated){where}: {text}", kind)
     return None
 
 

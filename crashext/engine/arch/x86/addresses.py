@@ -13,6 +13,7 @@ from typing import Callable, Optional
 
 from crashext.engine.arch.addresses import MASK as _MASK
 from crashext.engine.arch.addresses import NON_CANONICAL, AddressLayout, Region
+from crashext.engine.arch.x86 import paging
 
 #: Reads a variable of the kernel by name and size in bytes; None when it cannot be had.
 Variable = Callable[[str, int], Optional[int]]
@@ -55,6 +56,7 @@ def with_registers(layout: AddressLayout, registers: Mapping[str, int]) -> Addre
     per_cpu = registers.get("gs_base", registers.get("gs"))
     return replace(
         layout,
+        address_bits=57 if paging.is_five_level(registers) else layout.address_bits,
         per_cpu=per_cpu if per_cpu is not None and per_cpu >> 63 else layout.per_cpu,
         stack=registers.get("rsp", layout.stack),
     )
@@ -133,15 +135,18 @@ def _movable_regions(layout: AddressLayout) -> list[Region]:
 def _guessed_regions(layout: AddressLayout) -> list[Region]:
     """What registers and the bases without KASLR suggest; none of it is certain."""
     regions = []
-    near = (
-        ("direct map of memory (near the per-CPU base)", layout.per_cpu),
-        ("vmalloc (near the stack)", layout.stack),
-    )
-    anchors = [anchor for _, anchor in near if anchor is not None]
-    if len(anchors) == 2 and abs(anchors[0] - anchors[1]) < 2 * _NEAR:
-        anchors = []  # stacks in the direct map: before 4.9, or without VMAP_STACK
+    per_cpu, stack = layout.per_cpu, layout.stack
+    near = []
+    if layout.stack_is_direct:
+        near = [("direct map of memory (near the stack)", stack)]
+    elif per_cpu is not None and (stack is None or abs(per_cpu - stack) >= 2 * _NEAR):
+        near = [("direct map of memory (near the per-CPU base)", per_cpu)]
+        if stack is not None:
+            # Far from the direct map: mapped by vmalloc(), as stacks are since 4.9 where
+            # CONFIG_VMAP_STACK is on. Without the per-CPU base the two cannot be told apart.
+            near.append(("vmalloc (near the stack)", stack))
     for name, anchor in near:
-        if anchor is not None and anchor in anchors:
+        if anchor is not None:
             regions.append(Region(name, anchor - _NEAR, anchor + _NEAR - 1, certain=False))
     default = fixed(five_level=five_level(layout))
     old = fixed(five_level=five_level(layout), old=True)

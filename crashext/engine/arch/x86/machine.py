@@ -86,6 +86,14 @@ class _X86(Plain):
 
         return trap == "#PF" and bool(code & pagefault.PROT)
 
+    def walk_denies(
+        self, printed: str, code: int, trap: Optional[Trap], registers: Mapping[str, int]
+    ) -> Optional[str]:
+        from crashext.engine.arch.x86 import pagewalk
+
+        walk = pagewalk.parse(printed) if trap == "#PF" else None
+        return None if walk is None else pagewalk.contradiction(walk, code, registers)
+
     def decode(self, data: bytes, address: int) -> Optional[Decoded]:
         from crashext.engine.arch.x86 import decoder
 

@@ -322,6 +322,7 @@ def _loaded(
 ) -> None:
     origin.kind = "memory"
     origin.memory = memory
+    origin.spilled = memory.base in (*_FRAME, "rbp", "ebp")
     rewritten = set().union(
         insn.written,
         *(step.written | step.maybe_written for step in later),
