@@ -95,7 +95,8 @@ def gather(
     report = mods.ModsReport(SCHEMA, target.name, mods.ModuleSummary())
     deep = target if isinstance(target, DeepModules) else None
     known = _known(target, crash, report)
-    facts = mods.target_facts(target, known, crash)
+    asked = deep.module_sections if deep is not None else None
+    facts = mods.target_facts(target.log, asked, known, crash)
     judge = functools.partial(mods.suspects, **mods.crash_facts(explanation, crash), **facts)
     judged = judge(known)
     chosen = _expand(names or [], judged, explanation, report)

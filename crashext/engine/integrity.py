@@ -162,14 +162,15 @@ def compare_kernel(
         except Unknown:
             return b""
 
-    code = Code(from_file, names, in_memory, (slide, -slide) if slide else ())
+    shifts = (slide, -slide) if slide else ()
+    code = Code(from_file, names, in_memory, shifts, (start - 63, end))
     found = [*_kernel_sites(table, code, sizes or {}, slide), *probes]
     for section in elf.sections:
         for prefix, size in _RUNTIME_CONSTANTS.items():
             if section.name.startswith(prefix):
                 constants = Table(section.address + slide, elf.contents(section))
                 found += patching.runtime_constant_sites(constants, code, size)
-    sites = _Sites([s for s in found if start - 64 < s.address < end], code)
+    sites = _Sites([s for s in found if code.wants(s.address)], code)
     _compare(_Piece(".text", start, expected), read, sites, _Names([]), result, slide)
     return result
 

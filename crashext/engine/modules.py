@@ -21,9 +21,6 @@ from crashext.engine.report import LogModule, Report
 from crashext.errors import Unknown
 
 if TYPE_CHECKING:
-    from crashext.targets.base import Target
-
-if TYPE_CHECKING:
     from crashext.engine.integrity import Integrity
 
 #: Letters that can stand on a module (Documentation/admin-guide/tainted-kernels.rst;
@@ -613,29 +610,41 @@ class TargetFacts(TypedDict):
 
 
 def target_facts(
-    target: Target, modules: Sequence[Module], report: Optional[Report]
+    log: Callable[[], str],
+    sections_of: Optional[Callable[[str], Sequence[ModuleSection]]],
+    modules: Sequence[Module],
+    report: Optional[Report],
 ) -> TargetFacts:
     """When modules were loaded (from the log) and where their sections are (from memory).
 
-    What the target cannot tell is left out: reasons that need it are then not given.
+    What cannot be told is left out: reasons that need it are then not given.
+
+    :param log: the kernel log as text; raises Unknown.
+    :param sections_of: a module's sections by its name, raising Unknown; None where nobody knows.
     """
     try:
         names = [module.name for module in modules]
-        times = load_times(target.log(), names, report.time if report is not None else None)
+        times = load_times(log(), names, report.time if report is not None else None)
     except Unknown:  # a log that was read as a stream is not kept
         times = {}
-    ask = getattr(target, "module_sections", None)  # targets.base.DeepModules
-    if ask is None:
+    if sections_of is None:
         return {"load_times": times, "sections": None}
+    return {"load_times": times, "sections": quiet_sections(sections_of)}
+
+
+def quiet_sections(
+    sections_of: Callable[[str], Sequence[ModuleSection]],
+) -> Callable[[str], Sequence[ModuleSection]]:
+    """The sections of a module, none when they are unknown: a place is then named by its region."""
 
     @functools.cache
     def sections(name: str) -> Sequence[ModuleSection]:
         try:
-            return tuple(ask(name))
-        except Unknown:  # the place is then named by its region
+            return tuple(sections_of(name))
+        except Unknown:
             return ()
 
-    return {"load_times": times, "sections": sections}
+    return sections
 
 
 @dataclass

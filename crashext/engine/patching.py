@@ -52,6 +52,12 @@ class Code:
     memory: Callable[[int, int], bytes] = lambda address, size: b""
     #: By how much 32-bit words in the file's code may be off (KASLR), besides 0.
     shifts: Sequence[int] = ()
+    #: Sites outside of ``[start, end)`` are of no interest: a kernel has a hundred thousand.
+    window: tuple[int, int] = (0, 1 << 64)
+
+    def wants(self, address: int) -> bool:
+        """Whether a patch site there is of interest."""
+        return self.window[0] <= address < self.window[1]
 
     def holds(self, target: int) -> bool:
         """Whether a jump target is a known function, or inside the code of the file itself."""
@@ -151,15 +157,22 @@ def same_but_filler(expected: bytes, found: bytes, deltas: Sequence[int]) -> boo
     return moved(bytes(old), bytes(new), *deltas)
 
 
-def _relative(table: Table, step: int = 4) -> Iterator[int]:
+def _every(table: Table, step: int = 4) -> Iterator[int]:
     """Addresses of a table of ``s32`` offsets relative to themselves."""
     for offset in range(0, len(table.data) - 3, step):
         yield table.address + offset + int(struct.unpack_from("<i", table.data, offset)[0])
 
 
+def _relative(table: Table, code: Code, step: int = 4) -> Iterator[int]:
+    """Of :func:`_every` the addresses that are wanted."""
+    return filter(code.wants, _every(table, step))
+
+
 def ftrace_sites(table: Table, code: Code) -> Iterator[Site]:
     """``__mcount_loc``: addresses of ``call __fentry__``; a no-operation or a call to a tracer."""
     for (address,) in struct.iter_unpack("<Q", table.data[: len(table.data) // 8 * 8]):
+        if not address or not code.wants(address):
+            continue
 
         def check(found: bytes, address: int = address) -> Optional[str]:
             if nop_length(found, 0) == 5:
@@ -175,8 +188,7 @@ def ftrace_sites(table: Table, code: Code) -> Iterator[Site]:
                     return "ftrace calls (the function is traced, probed or patched)"
             return None
 
-        if address:
-            yield Site(address, 5, "ftrace", check)
+        yield Site(address, 5, "ftrace", check)
 
 
 def jump_label_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
@@ -189,6 +201,8 @@ def jump_label_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
             code_at, target_at = struct.unpack_from("<ii", table.data, offset)
             address = table.address + offset + code_at
             target = table.address + offset + 4 + target_at
+        if not code.wants(address):
+            continue
         # Two bytes when the compiler's assembler chose a short jump (5.14, commit
         # ab3257042c26 "jump_label, x86: Allow short NOPs").
         original = code.expected(address, 5)
@@ -218,7 +232,7 @@ _INLINED = (bytes.fromhex("67480fb93a"), bytes.fromhex("3e3ec60700"))
 
 def static_call_sites(table: Table, code: Code) -> Iterator[Site]:
     """``.static_call_sites``: ``{s32 addr, key}``; any call or jump to a function, or none."""
-    for address in _relative(table, 8):
+    for address in _relative(table, code, 8):
         length = 6 if code.expected(address, 1) == b"\x0f" else 5
         yield _static_call(address, length, code)
 
@@ -249,7 +263,7 @@ def retpoline_sites(table: Table, code: Code) -> Iterator[Site]:
     alternative.c, patch_retpoline() (5.16): ``[lfence] call/jmp *%reg`` and filler; a conditional
     jump to a thunk becomes the inverse jump over that.
     """
-    for address in _relative(table):
+    for address in _relative(table, code):
         original = code.expected(address, 6)
         if len(original) < 5:
             continue
@@ -257,14 +271,14 @@ def retpoline_sites(table: Table, code: Code) -> Iterator[Site]:
         length = 6 if original[0] in (0x0F, 0x2E) else 5
         prefix = 1 if original[0] == 0x2E else 0
         thunk = branch_target(original[prefix:], address + prefix)
-        register = _thunk_register(code.names(thunk) if thunk is not None else ())
 
         def check(
             found: bytes,
             address: int = address,
             original: bytes = original,
-            register: Optional[int] = register,
+            thunk: Optional[int] = thunk,
         ) -> Optional[str]:
+            register = _thunk_register(code.names(thunk) if thunk is not None else ())
             rest = found
             if original[0] == 0x0F and rest[0] == original[1] ^ 0xF1 and rest[1] == len(rest) - 2:
                 rest = rest[2:]
@@ -298,7 +312,7 @@ def _thunk_register(names: Sequence[str]) -> Optional[int]:
 def return_sites(table: Table, code: Code) -> Iterator[Site]:
     """``.return_sites``: ``jmp __x86_return_thunk``, or ret and filler (5.19, commit
     15e67227c49a "x86: Undo return-thunk damage"), or a jump to another return thunk."""
-    for address in _relative(table):
+    for address in _relative(table, code):
 
         def check(found: bytes, address: int = address) -> Optional[str]:
             if found[0] == RET and is_filler(found[1:]):
@@ -318,7 +332,7 @@ def smp_lock_sites(table: Table, code: Code) -> Iterator[Site]:
     def check(found: bytes) -> Optional[str]:
         return "lock prefixes" if found[0] in (0xF0, 0x3E) else None
 
-    for address in _relative(table):
+    for address in _relative(table, code):
         yield Site(address, 1, "SMP lock", check)
 
 
@@ -333,7 +347,7 @@ def endbr_sites(table: Table, code: Code) -> Iterator[Site]:
         sealed = nop_length(found, 0) == 4 or found == bytes.fromhex("0f1f40d6")
         return "sealed endbr" if sealed or found == _ENDBR else None
 
-    for address in _relative(table):
+    for address in _relative(table, code):
         yield Site(address, 4, "endbr", check)
 
 
@@ -362,6 +376,9 @@ def paravirt_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
             distance, _type, length = struct.unpack_from("<iBB", table.data, offset)
             address = table.address + offset + distance
 
+        if not length or not code.wants(address):
+            continue
+
         def check(found: bytes, address: int = address) -> Optional[str]:
             if found[0] in (CALL, JMP) and is_filler(found[5:]):
                 target = branch_target(found, address)
@@ -371,8 +388,7 @@ def paravirt_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
                     return "paravirt instructions"
             return None
 
-        if length:
-            yield Site(address, length, "paravirt", check)
+        yield Site(address, length, "paravirt", check)
 
 
 def alternative_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
@@ -388,6 +404,8 @@ def alternative_sites(table: Table, code: Code, entry: int) -> Iterator[Site]:
         instr, repl = struct.unpack_from("<ii", table.data, offset)
         length, new_length = struct.unpack_from("<BB", table.data, offset + lengths_at)
         address = table.address + offset + instr
+        if not code.wants(address):
+            continue
         replacement = table.address + offset + 4 + repl
         places.setdefault((address, length), []).append(
             (replacement, code.expected(replacement, new_length))
@@ -438,8 +456,8 @@ def runtime_constant_sites(table: Table, code: Code, size: int) -> Iterator[Site
 
     Sites in init code are freed and hold anything; so one other site must agree, not all.
     """
-    addresses = list(_relative(table))
-    for address in addresses:
+    addresses = list(_every(table))
+    for address in filter(code.wants, addresses):
 
         def check(found: bytes, address: int = address) -> Optional[str]:
             others = (code.memory(a, size) for a in addresses if a != address)
@@ -452,7 +470,7 @@ def call_sites(table: Table, code: Code, padding: int = 32) -> Iterator[Site]:
     """``.call_sites``: with call depth tracking the call leads into the padding before the
     function (6.2, commit e81dc127ef69 "x86/callthunks: Add call patching for call depth
     tracking")."""
-    for address in _relative(table):
+    for address in _relative(table, code):
         original = branch_target(code.expected(address, 5), address)
 
         def check(

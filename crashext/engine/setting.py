@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Optional
+
 from crashext.engine import cause, particulars, values
 from crashext.engine import modules as module_engine
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Culprit, Kernel, Task
+from crashext.engine.modules import ModuleSection
+from crashext.targets.base import DeepModules, Target
 
 
 def kernel(case: Case) -> None:
@@ -77,9 +82,13 @@ def modules(case: Case) -> None:
         explanation.modules = module_engine.suspects(
             found,
             **module_engine.crash_facts(explanation, report),
-            **module_engine.target_facts(case.target, found, report),
+            **module_engine.target_facts(case.target.log, _sections_of(case.target), found, report),
         )
     last_unloaded(case)
+
+
+def _sections_of(target: Target) -> Optional[Callable[[str], Sequence[ModuleSection]]]:
+    return target.module_sections if isinstance(target, DeepModules) else None
 
 
 def unloaded_code(case: Case) -> None:
@@ -120,8 +129,10 @@ def unloaded_code(case: Case) -> None:
 def _late_init(case: Case, address: int) -> bool:
     """Blames a module whose init code was called when it had been freed."""
     loaded = case.ask("modules", case.target.modules) or []
-    sections = module_engine.target_facts(case.target, [], None)["sections"]
-    found = module_engine.freed_init(address, loaded, sections) if sections is not None else None
+    asked = _sections_of(case.target)
+    if asked is None:
+        return False
+    found = module_engine.freed_init(address, loaded, module_engine.quiet_sections(asked))
     if found is None:
         return False
     module, place = found

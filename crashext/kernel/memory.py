@@ -65,6 +65,11 @@ def read_unsigned(kernel: Port, address: int, size: int) -> int:
     return int.from_bytes(kernel.read(address, size), "little" if kernel.little else "big")
 
 
+def read_signed(kernel: Port, address: int, size: int) -> int:
+    order = "little" if kernel.little else "big"
+    return int.from_bytes(kernel.read(address, size), order, signed=True)  # type: ignore[arg-type]
+
+
 def read_pointer(kernel: Port, address: int) -> int:
     return read_unsigned(kernel, address, kernel.word)
 

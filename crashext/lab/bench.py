@@ -174,6 +174,17 @@ def of_drgn(dump: Dump, big: Dump, tries: int) -> Iterator[Measurement]:
         )  # fmt: skip
 
 
+def of_mods(dump: Dump, tries: int) -> Iterator[Measurement]:
+    """mods of a crash in the kernel proper, whose function is then compared with vmlinux."""
+    with tempfile.TemporaryDirectory(prefix="crashext-") as directory:
+        trace = Path(directory) / "trace.py"
+        trace.write_text("print(prog.crashed_thread().stack_trace())\n")
+        plain = cost(drgn_words(dump, str(trace)), tries)
+        ours = cost(drgn_words(dump, str(_SCRIPTS / "mods.py")), tries)
+        yield Measurement("drgn: mods, RIP in the kernel, beyond a stack trace",
+                          max(ours.seconds - plain.seconds, 0), "s", 2)  # fmt: skip
+
+
 # crash
 
 _READ_MEMBERS = """\
@@ -233,9 +244,8 @@ def parts(tries: int) -> dict[str, Callable[[], Iterator[Measurement]]]:
     """The parts of the benchmark by name; nothing is measured or made yet."""
     cache = Cache()
 
-    def store(memory: int = 256, prepare: str = "") -> Dump:
+    def store(memory: int = 256, prepare: str = "", fault: str = "struct-member-of-null") -> Dump:
         kernel = Kernels(cache).get("6.1")
-        fault = "struct-member-of-null"
         return Store(cache).get(
             generate(cache), fault, kernel, "kdump", memory=memory, prepare=prepare
         )
@@ -243,6 +253,7 @@ def parts(tries: int) -> dict[str, Callable[[], Iterator[Measurement]]]:
     return {
         "log": lambda: of_logs(store(), tries),
         "drgn": lambda: of_drgn(store(), store(_BIG_MEMORY, _PREPARE), tries),
+        "mods": lambda: of_mods(store(fault="null-string"), tries),
         "crash": lambda: of_crash(store(), doors.crash_of("sid", cache), tries),
     }
 
@@ -252,7 +263,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m crashext.lab.bench", description="Measures the promised speeds."
     )
-    parser.add_argument("part", nargs="*", choices=[[], "log", "drgn", "crash"], default=[],
+    parser.add_argument("part", nargs="*", choices=[[], "log", "drgn", "mods", "crash"], default=[],
                         help="default: all")  # fmt: skip
     parser.add_argument("--tries", type=int, default=5, metavar="N", help="the best of N counts")
     parser.add_argument("--strict", action="store_true", help="status 1 when a goal is missed")

@@ -62,14 +62,20 @@ def sys_info_from(text: str) -> Bunch:
     return info
 
 
+#: The ``sys_info`` that programs have, and may have changed.
+_current: Optional[Bunch] = None
+
+
 def read_sys_info() -> Bunch:
     """``sys_info`` of the open dump."""
+    global _current
     info = sys_info_from(crash.exec_crash_command("sys"))
     pointer = getSizeOf("void *")
     info["pointersize"] = pointer
     info["pointermask"] = (1 << (8 * pointer)) - 1
     info["HZ"] = crash.HZ
     containers.livedump = info["livedump"]
+    _current = info
     return info
 
 
@@ -94,13 +100,11 @@ def loadModule(modname: str, ofile: Optional[str] = None, altname: Optional[str]
     ``altname`` is the name in the module list when it differs from the file's. False when there
     is no file or no such module.
     """
-    from crashext.pykdump.API import sys_info
-
     if modname in _loaded:
         return _loaded[modname]
     altname = altname or modname
     if ofile is None:
-        for place in sys_info.debuginfo:
+        for place in (_current or read_sys_info()).debuginfo:
             for name in (modname, modname.replace("_", "-")):
                 ofile = ofile or possibleModuleNames(place, name)
     if ofile is None or altname not in lsModules():

@@ -24,6 +24,7 @@ from crashext.pykdump.typeinfo import (
     TypeInfo,
     VarInfo,
     find_type,
+    readers_by,
     type_name,
 )
 
@@ -735,3 +736,6 @@ def printObject(obj: Any) -> None:
     _first, _newline, rest = text.partition("\n")
     print(f"{obj.PYT_symbol} 0x{int(obj):x} {{")
     print(rest)
+
+
+readers_by(make_reader)

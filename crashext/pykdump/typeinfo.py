@@ -12,6 +12,25 @@ from crashext.pykdump.cmodule import TYPE_CODES
 from crashext.pykdump.ctype import CType, Kind, Lazy, Member
 from crashext.pykdump.typesource import types
 
+#: What makes a function of an address that reads a value: (type, shift in bits, size in bits).
+ReaderMaker = Callable[..., Callable[[int], Any]]
+
+
+def _make_reader(ti: TypeInfo, shift: int = 0, size: Optional[int] = None) -> Callable[..., Any]:
+    if _maker is None:
+        raise RuntimeError("crashext.pykdump.structs, which reads values, was not imported")
+    return _maker(ti, shift, size)
+
+
+_maker: Optional[ReaderMaker] = None
+
+
+def readers_by(maker: ReaderMaker) -> None:
+    """Says who reads values of a type: :mod:`.structs`, which knows types and is not known here."""
+    global _maker
+    _maker = maker
+
+
 TYPE_CODE_PTR = TYPE_CODES["TYPE_CODE_PTR"]
 TYPE_CODE_STRUCT = TYPE_CODES["TYPE_CODE_STRUCT"]
 TYPE_CODE_UNION = TYPE_CODES["TYPE_CODE_UNION"]
@@ -210,10 +229,8 @@ class VarInfo:
     def reader(self) -> Callable[[int], Any]:
         """A function of an address that reads a value of this type there."""
         if self._reader is None:
-            from crashext.pykdump.structs import make_reader
-
             shift = self.bitoffset - 8 * self.offset
-            self._reader = make_reader(self.ti, shift, self.bitsize)
+            self._reader = _make_reader(self.ti, shift, self.bitsize)
         return self._reader
 
     def getReader(self, ptrlev: Optional[int] = None) -> Callable[[int], Any]:
@@ -222,9 +239,7 @@ class VarInfo:
     @property
     def dereferencer(self) -> Callable[[int], Any]:
         """Reads what a pointer of this type points to."""
-        from crashext.pykdump.structs import make_reader
-
-        return make_reader(self.ti.getTargetType())
+        return _make_reader(self.ti.getTargetType())
 
     @property
     def basetype(self) -> str:

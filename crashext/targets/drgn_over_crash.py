@@ -13,7 +13,6 @@ import functools
 import re
 from typing import Optional
 
-import _crashext
 import crash
 import drgn
 
@@ -141,8 +140,3 @@ def program() -> drgn.Program:
     if prog.main_module().wants_debug_file():
         raise CrashextError(f"drgn: no debug info for this kernel in {', '.join(kernels)}")
     return prog
-
-
-def vmcoreinfo_value(key: str) -> Optional[str]:
-    """One value of the vmcoreinfo in the dump file, None when the dump has none."""
-    return _crashext.vmcoreinfo(key)

@@ -10,6 +10,7 @@ from typing import Optional
 
 import drgn
 from drgn import Object, Program, ProgramFlags
+from drgn.helpers.linux.printk import get_dmesg
 
 from crashext.engine import linetable
 from crashext.engine.arch import Architecture, ptregs
@@ -26,13 +27,15 @@ from crashext.engine.model import (
 )
 from crashext.engine.report import Report
 from crashext.errors import Unknown
+from crashext.kernel import printk
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
-from crashext.targets.drgn import context, cpus, lines, locks, printk, stack
+from crashext.targets.drgn import context, cpus, lines, locks, stack
 from crashext.targets.drgn.architecture import of_program
 from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn.modules.deep import ModuleQuestions
+from crashext.targets.drgn.port import DrgnPort
 from crashext.targets.drgn.symbols import KERNEL_HALF, Symbols
 
 #: No line has this number.
@@ -71,6 +74,7 @@ class DrgnTarget(ModuleQuestions):
         self.module_dirs: list[str] = finder.module_dirs
         #: What a person must know of the dump itself: that it is cut, for example.
         self.notes: list[str] = list(notes or [])
+        self.port = DrgnPort(prog)
         self.symbols = Symbols(prog)
         self._sources = SourceFiles(self.source_dirs)
         self._crashed_task = crashed_task
@@ -95,7 +99,9 @@ class DrgnTarget(ModuleQuestions):
 
     def log(self) -> str:
         with asking("; ".join([*self.notes, "the kernel log"])):
-            return printk.dmesg(self.prog)
+            if printk.has_ring(self.port):
+                return printk.dmesg(self.port)
+            return str(get_dmesg(self.prog).decode(errors="replace"))
 
     def kernel(self) -> Kernel:
         with asking("the kernel's name"):

@@ -357,3 +357,19 @@ def test_runtime_constant_agrees_with_another_site() -> None:
 )
 def test_entry_stride(offsets: list[int], per_entry: int, size: int, stride: int | None) -> None:
     assert patching.entry_stride(offsets, per_entry, size) == stride
+
+
+def test_a_table_of_thousands_of_sites_costs_no_name() -> None:
+    asked: list[int] = []
+
+    def names(address: int) -> Sequence[str]:
+        asked.append(address)
+        return THUNK.get(address, ())
+
+    original = jump(0xE8, FAR)
+    near = Code(lambda address, size: original, names, window=(HERE, HERE + 5))
+    offsets = [HERE + 8 * i - (TABLE + 4 * i) for i in range(4000)]
+    table = Table(TABLE, struct.pack("<4000i", *offsets))
+    site = only(list(patching.retpoline_sites(table, near)))
+    assert (site.address, asked) == (HERE, [])
+    assert site.check(bytes.fromhex("ffd0909090")) == "indirect branches"

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from crashext.targets.drgn.printk import Layout, Ring, records
+from crashext.kernel.printk import Layout, Ring, records
 
-LAYOUT = Layout(desc_size=24, state=0, begin=8, next=16, info_size=24, time=8, length=16)
+LAYOUT = Layout(desc_size=24, state=0, begin=8, next=16, info_size=24, time=8, length=16, caller=20)
 COUNT, SIZE = 8, 128
 COMMITTED, FINALIZED, RESERVED = 1, 2, 0
 
@@ -37,11 +37,12 @@ def ring(texts: list[bytes], *, first: int = 0, position: int = 0, state: int = 
 
 
 def texts(found: Ring) -> list[bytes]:
-    return [text for _, text in records(found)]
+    return [record.text for record in records(found)]
 
 
 def test_records_come_oldest_first_with_their_times() -> None:
-    assert list(records(ring([b"one", b"two"], first=5))) == [(5000, b"one"), (6000, b"two")]
+    found = records(ring([b"one", b"two"], first=5))
+    assert [(r.time, r.text) for r in found] == [(5000, b"one"), (6000, b"two")]
 
 
 def test_ids_that_went_around_the_ring() -> None:
@@ -73,3 +74,12 @@ def test_a_damaged_head_ends_after_one_turn() -> None:
     found = ring([b"one", b"two"])
     damaged = Ring(LAYOUT, found.descs, found.infos, found.text, found.tail, 1 << 40)
     assert texts(damaged) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize(("number", "caller"), [(96, "T96"), (0x80000003, "C3"), (0, "T0")])
+def test_who_printed_a_record(number: int, caller: str) -> None:
+    found = ring([b"one"])
+    infos = bytearray(found.infos)
+    struct.pack_into("<I", infos, LAYOUT.caller or 0, number)
+    told = Ring(LAYOUT, found.descs, bytes(infos), found.text, found.tail, found.head)
+    assert [record.caller for record in records(told)] == [caller]
