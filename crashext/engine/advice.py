@@ -7,13 +7,22 @@ Templates are filled with what the verdict knows ({rip}, {address}, {function}, 
 
 from __future__ import annotations
 
+from typing import Optional
+
 from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation, NextStep
 from crashext.engine.template import fill
+from crashext.engine.values.meaning import Classification
 
 
-def next_steps(explanation: Explanation) -> list[NextStep]:
-    """The steps for the explanation's kind whose names are all known."""
+def next_steps(
+    explanation: Explanation, reading: Optional[Classification] = None
+) -> list[NextStep]:
+    """The steps for the explanation's kind whose names are all known.
+
+    ``reading``, how the pointer of a fault was read, may have a step of its own, which comes first,
+    and may know that the kind's steps would mislead.
+    """
     names: dict[str, str] = {}
     rip, culprit, access = explanation.rip, explanation.culprit, explanation.access
     if rip is not None and rip.address:
@@ -28,7 +37,10 @@ def next_steps(explanation: Explanation) -> list[NextStep]:
     if explanation.task is not None and explanation.task.pid is not None:
         names["pid"] = str(explanation.task.pid)
     steps: list[NextStep] = []
-    for step in registry.info(explanation.kind).advice:
+    if reading is not None and reading.advice:
+        steps.append(NextStep(reading.advice))
+    usual = registry.info(explanation.kind).advice
+    for step in usual if reading is None or not reading.instead else ():
         text = fill(step.text, names)
         if text is not None:
             crash = fill(step.crash, names) if step.crash else None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crashext.engine.arch.addresses import AddressLayout
     from crashext.engine.arch.analysis import Analysis
     from crashext.engine.values.flips import BitFlip
+    from crashext.engine.values.meaning import Classification
     from crashext.targets.base import ExceptionFrame, Target
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class Case:
     doubts: list[str] = field(default_factory=list)
     #: The printed page walk denies the error code.
     walk_denies: bool = False
+    #: How the pointer of the fault was read.
+    reading: Optional[Classification] = None
     #: The one flipped bit that would explain the bad pointer.
     bit_flip: Optional[BitFlip] = None
     #: Reasons given for questions that have no key of their own, by question.

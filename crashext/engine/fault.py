@@ -121,6 +121,10 @@ def error_code(case: Case) -> None:
     except Unknown as reason:
         explanation.unknown["error_code"] = str(reason)
         return
+    reading.walk_against(case, trap)
+    if case.walk_denies:
+        bits = explanation.error_code.meaning.partition(": ")[0]
+        explanation.error_code.meaning = f"{bits}: which the printed page walk contradicts"
     case.claim(
         f"{case.arch.error_text(explanation.error_code.raw)}: {explanation.error_code.meaning}",
         log_source(report.error_code_line)
@@ -180,9 +184,11 @@ def analyse(case: Case) -> None:
         )
     except Unknown as reason:
         case.reasons.setdefault("access", str(reason))
+    if case.walk_denies and case.analysis is not None and case.analysis.kind == "fetch":
+        case.analysis.sentence = "the fetch of an instruction from a page that the walk shows"
     if rip is not None and case.analysis is not None:
         rip.meaning = case.analysis.sentence or None
-        if case.analysis.kind == "fetch" and rip.instruction is not None:
+        if case.analysis.kind == "fetch" and rip.instruction is not None and not case.walk_denies:
             rip.instruction, rip.disassembly = None, []
             explanation.unknown["rip.instruction"] = (
                 "RIP is the bad address itself: what lies there is no code to execute"
@@ -224,7 +230,7 @@ def _access(case: Case, reported: Optional[tuple[int, str]], code: Optional[int]
         access.type = report.access
         if report.error_code is not None:
             access.type = case.arch.access_type(report.error_code, trap) or access.type
-    if reported is not None:
+    if reported is not None and not (analysis is not None and analysis.hint_is_register):
         access.address = reported[0]
     if access.type is None and access.address is None:
         explanation.unknown["access"] = case.reasons.get(
@@ -277,6 +283,11 @@ def _fault_address(case: Case, reported: Optional[tuple[int, str]]) -> None:
             "this trap reports no address, and the instruction does not tell it"
         )
         return
+    if analysis is not None and analysis.hint_is_register:
+        chosen = (
+            analysis.effective_address or chosen[0],
+            f"the instruction's operand; the kernel's hint 0x{chosen[0]:x} is the register alone",
+        )
     value, source = chosen
     explanation.fault_address = FaultAddress(
         value, source, values.describe(value, layout=case.layout)
@@ -335,12 +346,18 @@ def kind(case: Case) -> None:
     explanation.kind = found.kind
     if found.why is None or fault is None:
         return
-    if trap == "#PF" and explanation.error_code is not None and base is not None:
+    if (
+        trap == "#PF"
+        and explanation.error_code is not None
+        and base is not None
+        and not case.walk_denies
+    ):
         # Now that the pointer is known, the code can be read better.
         explanation.error_code = case.arch.explain_error(
             code, trap, pc=case.pc, address=fault.value, pointer=base
         )
-    fault.meaning = found.why if base is not None else fault.meaning
+    own = case.reading is not None and case.reading.own
+    fault.meaning = found.why if base is not None or own else fault.meaning
     case.claim(f"kind {found.kind}: {found.why}", "the fault address and the pointer behind it")
 
 

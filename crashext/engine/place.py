@@ -300,6 +300,9 @@ def culprit(case: Case) -> None:
         explanation.culprit = Culprit(had_it.frame.name, module=had_it.frame.module, why=had_it.why)
         explanation.unknown["culprit.file"] = "the report names the function only"
         return
+    if case.reading is not None and case.reading.victim:
+        explanation.unknown["culprit"] = case.reading.victim
+        return
     if index is None:
         explanation.unknown["culprit"] = why
         return

@@ -13,6 +13,7 @@ from crashext.engine.arch.flow import Origin
 from crashext.engine.arch.names import Trap
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
+from crashext.engine.queues import queue_of
 from crashext.engine.values.flips import BitFlip, single_bit_flip
 from crashext.engine.values.meaning import Classification
 from crashext.engine.values.pointer import (
@@ -31,18 +32,21 @@ def read_fault(case: Case, address: int, *, trap: Optional[Trap]) -> Classificat
     """
     layout = case.layout or AddressLayout()
     analysis = case.analysis
-    walk_against(case, trap)
-    found = None if _is_shadow(case) else _by_pointer(case, address, layout)
+    found = _denied_by_walk(case, address) if case.walk_denies else None
+    if found is None and not _is_shadow(case):
+        found = _by_pointer(case, address, layout)
     if found is None:
         found = _by_region(case, address, layout, trap)
     if analysis is not None and found.kind in (kinds.BAD_POINTER, kinds.NON_CANONICAL):
         found = _flipped(case, analysis, found, layout)
+    found = _queued(case, found, address, layout)
     if not found.sure:
         case.doubts.append(
             f"two readings: {found.why}, or {found.other}"
             if found.other
             else f"the evidence does not settle it: {found.why}"
         )
+    case.reading = found
     return found
 
 
@@ -136,6 +140,10 @@ def _no_pointer(
         f"the instruction names {what}, and no pointer took part: 0x{address:x} is what relocation "
         "made of the variable's place, and it is wrong. The code was built or linked for another "
         "kernel (its headers or configuration), or it takes a per-CPU variable for an ordinary one",
+        own=True,
+        advice="rebuild the module against the headers of the running kernel, and look at the "
+        "instruction's relocation in the .ko (readelf -r, nm): which variable should be there?",
+        instead=True,
     )
 
 
@@ -173,6 +181,11 @@ def _user(case: Case, address: int, layout: AddressLayout, protection: bool) -> 
             "the victim",
             sure=False,
             other="the cache itself (its kmem_cache) was overwritten",
+            own=True,
+            advice="find who wrote into a free object: boot with slub_debug=FZPU, or run a "
+            "kernel with "
+            "KASAN or KFENCE",
+            instead=True,
         )
     user_sp = case.report.user_stack if case.report is not None else None
     return classify_user(address, layout=layout, protection=protection, near=user_sp)
@@ -186,7 +199,14 @@ def _init_text(case: Case, found: Classification) -> Classification:
     there.
     """
     rip, report = case.explanation.rip, case.report
-    if rip is None or rip.symbol is None or rip.offset or report is None or report.code is None:
+    if (
+        rip is None
+        or rip.symbol is None
+        or rip.offset
+        or rip.module
+        or report is None
+        or report.code is None
+    ):
         return found
     ahead = report.code.data[report.code.fault_index :][:8]
     if len(ahead) < 4 or (any(ahead) and set(ahead) != {0xCC}):
@@ -195,6 +215,13 @@ def _init_text(case: Case, found: Classification) -> Classification:
         kinds.NX_EXEC,
         f"{rip.symbol} is an __init function: its memory was freed when booting ended "
         f"(its code is {ahead[0]:02x} bytes now), and something still calls it",
+        own=True,
+        advice=f"find who calls {rip.symbol} after booting, and take __init from it (or the late "
+        "call "
+        "away); modpost warns of such a reference (section mismatch)",
+        instead=True,
+        victim=f"{rip.symbol} was called when its memory was gone: whose call that was, the stack "
+        "shows, and which of the two is wrong, the source",
     )
 
 
@@ -250,6 +277,60 @@ def _flipped(
         f"{flip.why}: a single-bit flip, as faulty memory (RAM) makes",
         sure=found.sure,
         other=found.other,
+        own=True,
+        advice="test the memory (memtest86+, EDAC and machine-check logs) before reading code: one "
+        "flipped bit looks like this, and a wrong pointer rarely does",
+    )
+
+
+# ------------------------------------------------------------------------ lists of what was queued
+
+
+def _queued(
+    case: Case, found: Classification, address: int, layout: AddressLayout
+) -> Classification:
+    """A bad entry in a list that machinery works through: whoever queued it is to blame."""
+    rip, access = case.explanation.rip, case.explanation.access
+    if access is None or access.type == "execute" or rip is None or rip.module or not rip.symbol:
+        return found
+    if found.kind not in (kinds.BAD_POINTER, kinds.USE_AFTER_FREE, kinds.NON_CANONICAL):
+        return found
+    queue = queue_of(normalise(rip.symbol))
+    if queue is None or case.bit_flip is not None:
+        return found
+    module = values.region_of(address, layout).name.startswith("modules")
+    gone = "a module that was unloaded" if module else "an object that was freed or overwritten"
+    return found._replace(
+        why=f"{found.why}; {rip.symbol} works through {queue.what}, and one of them lies in "
+        "memory of "
+        f"{gone}",
+        own=True,
+        advice=f"find who queued it: {queue.remedy}",
+        instead=True,
+        victim=f"{rip.symbol} only works through {queue.what}: who left one behind, the stack does "
+        "not show",
+    )
+
+
+def _denied_by_walk(case: Case, address: int) -> Classification:
+    access = case.explanation.access
+    what = {"execute": "the fetch from", "write": "the write to"}.get(
+        (access.type if access is not None else None) or "", "the read of"
+    )
+    return Classification(
+        kinds.BAD_POINTER,
+        f"{what} 0x{address:x} was refused, though the page tables that the kernel printed allow "
+        "it",
+        sure=False,
+        own=True,
+        title="page fault that the page tables contradict",
+        advice="ask the machine first: is it a guest (of which hypervisor?), does its microcode "
+        "or TLB "
+        "handling have a known fault, was the page mapped or changed at that moment?",
+        instead=True,
+        victim="the page tables allow what the processor refused: no code on the stack did "
+        "wrong as "
+        "far as this report shows",
     )
 
 

@@ -19,6 +19,7 @@ from crashext.engine.blame.names import normalise
 from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation, StackFrame
 from crashext.engine.report import Report
+from crashext.engine.values.meaning import Classification
 
 #: Frames after the culprit that go into the bucket.
 BUCKET_FRAMES = 3
@@ -83,8 +84,15 @@ def _detail(kind: str, report: Optional[Report]) -> Optional[str]:
     return None
 
 
-def title_of(explanation: Explanation, report: Optional[Report] = None) -> str:
-    """The title of an explanation whose kind, access and culprit are filled in."""
+def title_of(
+    explanation: Explanation,
+    report: Optional[Report] = None,
+    reading: Optional[Classification] = None,
+) -> str:
+    """The title of an explanation whose kind, access and culprit are filled in.
+
+    ``reading``, how a fault's pointer was read, may have words of its own for it.
+    """
     culprit = explanation.culprit
     rip = explanation.rip
     kind = explanation.kind or kinds.UNKNOWN
@@ -92,6 +100,9 @@ def title_of(explanation: Explanation, report: Optional[Report] = None) -> str:
     module = culprit.module if culprit is not None else None
     if culprit is None and rip is not None:
         function, module = rip.symbol, rip.module
+    if reading is not None and reading.title:
+        where = f" in {normalise(function)}" if function else ""
+        return reading.title + where + (f" [{module}]" if module else "")
     return title(
         kind,
         function=function,

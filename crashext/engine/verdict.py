@@ -60,11 +60,11 @@ def explain(target: Target, summary: LogSummary) -> Explanation:
     setting.modules(case)
     setting.findings(case)
     setting.other_reports(case)
-    explanation.title = title.title_of(explanation, case.report)
+    explanation.title = title.title_of(explanation, case.report, case.reading)
     explanation.bucket, explanation.bucket_text = title.bucket_of(explanation)
     story.confidence(case)
     explanation.headline = story.headline(case)
-    explanation.next_steps = advice.next_steps(explanation)
+    explanation.next_steps = advice.next_steps(explanation, case.reading)
     _complete_unknown(case)
     return explanation
 

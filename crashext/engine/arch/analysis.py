@@ -51,6 +51,8 @@ class Analysis:
     #: Value of the pointer that was followed: the base register's, or 0 when the address is a
     #: small constant (then the compiler knew that the pointer is NULL). None: not known.
     pointer: Optional[int] = None
+    #: The address that a #GP's headline gives is the base register's value, without displacement.
+    hint_is_register: bool = False
     #: A double fault: the stack pointer itself is what went wrong.
     off_stack: bool = False
     #: The address is in the instruction itself: no register took part.

@@ -148,6 +148,9 @@ class Words:
     layout: Optional[AddressLayout] = None
 
     def describe(self, value: int, pointer: bool = True) -> str:
+        if pointer and 0 < value < MMAP_MIN_ADDR:
+            # A register's value: whether it is NULL plus an offset, only its origin tells.
+            return "a small number"
         return describe(value, layout=self.layout, symbols=self.symbols, pointer=pointer)
 
     def is_poison(self, value: int) -> bool:
@@ -162,6 +165,16 @@ class Classification(NamedTuple):
     #: False where the evidence allows another reading; ``other`` then is that reading, in words.
     sure: bool = True
     other: Optional[str] = None
+    #: The reading is of its own: ``why`` says more than what the address is.
+    own: bool = False
+    #: What a person does about it, before the steps of the kind.
+    advice: str = ""
+    #: Whether the kind's own steps would mislead.
+    instead: bool = False
+    #: What the title says instead of the kind's words.
+    title: str = ""
+    #: Why the code at RIP and its callers are not to blame, where they are not.
+    victim: str = ""
 
 
 def classify(

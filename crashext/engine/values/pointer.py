@@ -113,6 +113,10 @@ def _small(pointer: Pointer) -> Classification:
             f"the pointer is 0x{pointer.original:x}, a small number where an address belongs: it "
             "is "
             "not NULL, so what it was read from was overwritten, or held a number",
+            advice="look at what the pointer was read from: was the object freed or written "
+            "over, or "
+            "does that member hold a number?",
+            instead=True,
         )
     return Classification(
         kinds.NULL_DEREF,

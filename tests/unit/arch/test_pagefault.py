@@ -56,7 +56,7 @@ def test_an_undefined_bit_is_not_hidden() -> None:
     [
         (0x0002, KERNEL_TEXT, 0, "NULL pointer"),
         (0x0000, KERNEL_TEXT, 0x18, "NULL pointer plus 0x18"),
-        (0x0000, KERNEL_TEXT, 0x7F1234567000, "without copy_from_user"),
+        (0x0000, KERNEL_TEXT, 0x7F1234567000, "a pointer of a program that was followed directly"),
         (0x0002, KERNEL_TEXT, 0xFFFFC90000046000, "a kernel address where nothing is mapped"),
         (0x0000, KERNEL_TEXT, 0xFFFFFFFFFFFFFFF8, "NULL minus an offset (container_of)"),
         (0x0000, KERNEL_TEXT, 0x2000, "NULL pointer plus 0x2000"),

@@ -138,7 +138,7 @@ def _guessed_regions(layout: AddressLayout) -> list[Region]:
     per_cpu, stack = layout.per_cpu, layout.stack
     near = []
     if layout.stack_is_direct:
-        near = [("direct map of memory (near the stack)", stack)]
+        near = [("direct map of memory (where its stacks are)", stack)]
     elif per_cpu is not None and (stack is None or abs(per_cpu - stack) >= 2 * _NEAR):
         near = [("direct map of memory (near the per-CPU base)", per_cpu)]
         if stack is not None:

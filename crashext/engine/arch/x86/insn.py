@@ -14,6 +14,7 @@ from typing import Callable, Optional
 from crashext.engine.arch.analysis import Analysis, NoWords, Operand, Words
 from crashext.engine.arch.code import Decoded
 from crashext.engine.arch.x86 import decoder, origin
+from crashext.engine.arch.x86.addresses import is_canonical
 from crashext.engine.arch.x86.borders import borders_before
 from crashext.engine.arch.x86.names import full_name
 from crashext.engine.arch.x86.operand import choose_operand, classify, note_cfi, operands_of
@@ -188,6 +189,17 @@ def _fetch(
     page_fault = trap in (None, "#PF")
     instruction_fetch = error_code is not None and access_type(error_code) == "execute"
     at_rip = rip is not None and fault_address == rip
+    if trap == "#GP" and rip is not None and not is_canonical(rip, 57):
+        return Analysis(
+            rip=rip,
+            kind="fetch",
+            access_type="execute",
+            effective_address=rip,
+            matches=True,
+            bad_register="rip",
+            bad_value=rip,
+            sentence=f"a call, jump or return to 0x{rip:x} ({words.describe(rip)})",
+        )
     if not page_fault or not (instruction_fetch or (at_rip and error_code is None)):
         return None
     where = fault_address if rip is None else rip

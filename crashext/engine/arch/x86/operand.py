@@ -201,6 +201,8 @@ def choose_operand(
                     f"the error code says {wanted}, but {fault.text} only "
                     f"{'reads' if best[0].memory.reads else 'writes'} there"
                 )
+    if result.operand is None and fault_address is not None and trap in ("#GP", "#SS"):
+        _hinted_register(result, known, fault_address)
     if result.operand is None and trap == "#DF":
         _double_fault(result, known)
     elif result.operand is None and not page_fault:
@@ -217,6 +219,21 @@ def choose_operand(
     result.constant_address = chosen.memory.constant
     if result.bad_register is None:
         _bad_register(result, chosen.memory, known, words)
+
+
+def _hinted_register(result: Analysis, known: dict[str, int], hint: int) -> None:
+    """A #GP hint that is the base register's value: its kernel left the displacement out.
+
+    insn_get_addr_ref() decodes the displacement only once insn_get_displacement() ran; before
+    v5.8 some callers did not ask (arch/x86/lib/insn-eval.c).
+    """
+    for operand in result.operands:
+        memory = operand.memory
+        if not memory.base or memory.index or known.get(memory.base) != hint:
+            continue
+        if operand.address not in (None, hint):
+            result.operand, result.matches, result.hint_is_register = operand, True, True
+            return
 
 
 def _own_access(memory: Memory) -> AccessType:

@@ -153,11 +153,15 @@ def _reading(
             "was freed, a wild pointer, or one of user space"
         )
     if address < MMAP_MIN_ADDR:
+        if pointer is not None and pointer not in (0, address):
+            return (
+                f"the first pages, where nothing is ever mapped: a NULL pointer, or 0x{pointer:x}"
+            )
         return "NULL pointer" + ("" if address == 0 else f" plus 0x{address:x}")
     if _is_user_for_certain(address):
         return (
-            "an address of user space that has no page: a user pointer used without copy_from_user/"
-            "copy_to_user, or a garbage pointer"
+            "no address of the kernel, and no page there: a pointer of a program that was followed "
+            "directly, or a number that is no pointer"
         )
     if errno.from_pointer(address) is not None:
         return "NULL minus an offset (container_of), or an error pointer"
