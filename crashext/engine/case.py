@@ -14,6 +14,7 @@ from crashext.errors import Unknown
 if TYPE_CHECKING:
     from crashext.engine.arch.addresses import AddressLayout
     from crashext.engine.arch.analysis import Analysis
+    from crashext.engine.model.hardware import Sign
     from crashext.engine.values.flips import BitFlip
     from crashext.engine.values.meaning import Classification
     from crashext.targets.base import ExceptionFrame, Target
@@ -43,6 +44,8 @@ class Case:
     walk_denies: bool = False
     #: How the pointer of the fault was read.
     reading: Optional[Classification] = None
+    #: Signs that the hardware is to blame, as they were met.
+    signs: list[Sign] = field(default_factory=list)
     #: The one flipped bit that would explain the bad pointer.
     bit_flip: Optional[BitFlip] = None
     #: Reasons given for questions that have no key of their own, by question.

@@ -13,6 +13,7 @@ from crashext.engine.arch.flow import Origin
 from crashext.engine.arch.names import Trap
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
+from crashext.engine.model.hardware import Sign
 from crashext.engine.queues import queue_of
 from crashext.engine.values.flips import BitFlip, single_bit_flip
 from crashext.engine.values.meaning import Classification
@@ -241,6 +242,14 @@ def walk_against(case: Case, trap: Optional[Trap]) -> None:
         "TLB entry, a table that was changed in between, or a hypervisor or hardware at fault)"
     )
     fault = case.explanation.fault_address
+    case.signs.append(
+        Sign(
+            "the page walk that the kernel printed contradicts the fault",
+            line=report.page_walk_line,
+            address=fault.value if fault is not None else None,
+            why=against,
+        )
+    )
     case.claim(
         "page walk and error code disagree",
         log_source(report.page_walk_line),
@@ -266,6 +275,13 @@ def _flipped(
     if flip is None:
         return found
     case.bit_flip = flip
+    case.signs.append(
+        Sign(
+            f"one flipped bit (bit {flip.bit}) between 0x{flip.value:x} and 0x{flip.original:x}",
+            address=flip.value,
+            why=flip.why,
+        )
+    )
     case.claim(
         f"0x{flip.value:x} is 0x{flip.original:x} with bit {flip.bit} flipped",
         "registers",

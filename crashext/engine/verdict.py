@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crashext.engine import advice, fault, log, place, setting, story, title
 from crashext.engine.case import Case
-from crashext.engine.model import Explanation
+from crashext.engine.model import Explanation, Hardware
 from crashext.engine.report import LogSummary
 from crashext.errors import Unknown
 
@@ -60,6 +60,8 @@ def explain(target: Target, summary: LogSummary) -> Explanation:
     setting.modules(case)
     setting.findings(case)
     setting.other_reports(case)
+    if case.signs:
+        explanation.hardware = Hardware(suspected=True, signs=case.signs)
     explanation.title = title.title_of(explanation, case.report, case.reading)
     explanation.bucket, explanation.bucket_text = title.bucket_of(explanation)
     story.confidence(case)
