@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Optional
 
@@ -107,6 +108,11 @@ def _source(case: Case, rip: Rip, address: Optional[int]) -> None:
         )
         return
     innermost = chain[0]
+    frame = case.frame
+    if frame is not None and address == case.pc:
+        line = case.target.line_of_access(frame)
+        if line is not None:
+            innermost = chain[0] = dataclasses.replace(innermost, line=line, column=None)
     rip.file, rip.line, rip.column = innermost.file, innermost.line, innermost.column
     if len(chain) > 1:
         rip.inlined = list(chain)
@@ -235,7 +241,7 @@ def stack(case: Case) -> None:
     gone = case.frame is None and report is not None and None not in (report.trap, report.rip)
     frames = None
     if not gone:
-        frames = case.ask_crash("stack", lambda: case.target.backtrace(case.frame))
+        frames = case.ask_crash("stack", lambda: case.target.backtrace(report, case.frame))
     if frames and any(frame.function and frame.reliable for frame in frames):
         explanation.stack = list(frames)
         return

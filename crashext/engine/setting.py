@@ -11,6 +11,7 @@ from crashext.engine import modules as module_engine
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Culprit, Kernel, Task
+from crashext.engine.model.evidence import OF_ACCESS
 from crashext.engine.modules import ModuleSection
 from crashext.targets.base import DeepModules, Target
 
@@ -41,7 +42,7 @@ def task(case: Case) -> None:
     logged = None
     if report is not None and (report.comm is not None or report.pid is not None):
         logged = Task(report.comm, report.pid, report.cpu, report.context)
-    remembered = case.ask_crash("task", case.target.task)
+    remembered = case.ask_crash("task", lambda: case.target.task(report, case.frame))
     explanation.task = logged or remembered
     if logged is None or remembered is None:
         return
@@ -167,7 +168,9 @@ def last_unloaded(case: Case) -> None:
 def variables(case: Case) -> None:
     """Fills ``variables``: parameters and locals of the frames that matter."""
     explanation, frame = case.explanation, case.frame
-    explanation.variables = case.ask_crash("variables", lambda: case.target.variables(frame))
+    explanation.variables = case.ask_crash(
+        "variables", lambda: case.target.variables(case.report, frame)
+    )
     if frame is None or frame.address is None:
         return
     trace = f"prog.stack_trace(Object(prog, 'struct pt_regs', address=0x{frame.address:x}))"
@@ -190,12 +193,14 @@ def findings(case: Case) -> None:
     explanation, target = case.explanation, case.target
     if case.report is not None:
         explanation.findings += particulars.findings(case.report)
-    explanation.findings += (
-        case.ask_crash("findings", lambda: target.findings(case.report, case.frame)) or []
-    )
+    asked = case.ask_crash("findings", lambda: target.findings(case.report, case.frame))
+    if asked is not None:
+        explanation.findings += asked.found
+        for topic, why in asked.not_asked.items():
+            explanation.unknown.setdefault(f"findings.{topic}", why)
     for finding in explanation.findings:
         # The pointer that a helper choked on, in the words of the function that passed it.
-        if finding.topic == "argument" and explanation.access is not None:
+        if finding.topic in OF_ACCESS and explanation.access is not None:
             said = explanation.access.expression
             explanation.access.expression = f"{said}; {finding.text}" if said else finding.text
 

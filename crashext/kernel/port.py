@@ -61,3 +61,14 @@ class TaskIndex(Protocol):
 
         Raises Unknown when the kernel's index cannot be read.
         """
+
+
+@runtime_checkable
+class SymbolBounds(Protocol):
+    """A gift: symbols know where they end."""
+
+    def symbol_size(self, name: str) -> Optional[int]:
+        """Bytes of a function of the kernel proper, None when nobody knows."""
+
+    def symbol_name(self, address: int) -> Optional[str]:
+        """The symbol that holds an address, None when there is none."""

@@ -9,6 +9,7 @@ from crashext.engine.case import FAILURE
 from crashext.engine.escape import printable
 from crashext.engine.kinds import registry
 from crashext.engine.model import Explanation, Finding, Instruction, Module, StackFrame
+from crashext.engine.model.evidence import OF_ACCESS
 from crashext.engine.place import call_path
 from crashext.engine.taint import name_of
 from crashext.render.style import Style
@@ -170,7 +171,7 @@ def _blame(explanation: Explanation) -> list[str]:
 def _findings(explanation: Explanation, verbose: bool) -> list[str]:
     rows: list[str] = []
     for finding in explanation.findings:
-        if finding.topic != "argument":  # said with the access
+        if finding.topic not in OF_ACCESS:
             rows += _finding(finding, verbose)
     return rows
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # names for annotations only: a bare log must not pay for loa
     )
     from crashext.engine.modules import ModuleDetail, ModuleSection, ModuleTable, Unloaded
     from crashext.engine.report import Report
+    from crashext.engine.words import Topic
 
 
 @dataclass
@@ -52,6 +53,7 @@ class ExceptionFrame:
     error_code: Optional[int] = None
     fault_address: Optional[int] = None
     fault_address_from: str = ""
+    stack: str = ""  # name of the stack that held it: "task", "IRQ", "NMI", "#DF" …
 
 
 @dataclass
@@ -76,6 +78,14 @@ class Owner:
     detail: list[str] = field(default_factory=list)
 
 
+@dataclass
+class Findings:
+    """What was found, and by topic why a question was not asked."""
+
+    found: list[Finding] = field(default_factory=list)
+    not_asked: dict[Topic, str] = field(default_factory=dict)
+
+
 class Target(Protocol):
     """One crashed kernel. All addresses are virtual and in bytes."""
 
@@ -92,13 +102,15 @@ class Target(Protocol):
 
     def kernel(self) -> Kernel: ...
 
-    def task(self) -> Task:
+    def task(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Task:
         """The task that crashed, from memory."""
 
     def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
         """The interrupted registers; ``report`` (from the log) helps to find and check them."""
 
-    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+    def backtrace(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[StackFrame]:
         """The frames from the exception on (else of the crashed task), innermost first.
 
         Bounded; a frame that cannot be trusted has ``reliable=False``. Inlined functions are
@@ -113,6 +125,12 @@ class Target(Protocol):
     def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
         """The inline chain at an address, innermost first. Raises Unknown without debug info."""
 
+    def line_of_access(self, frame: ExceptionFrame) -> Optional[int]:
+        """The line of the faulting access, where the compiler gave it to a later statement.
+
+        None: the line that :meth:`source` gives is the one, or nothing decides.
+        """
+
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
         """Lines ``line - context … line + context`` of a source file."""
 
@@ -122,7 +140,9 @@ class Target(Protocol):
 
     def last_unloaded(self) -> Optional[str]: ...
 
-    def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
+    def variables(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[Variable]:
         """Parameters and locals of the frames from the fault up to the system call."""
 
     def operand(
@@ -130,11 +150,7 @@ class Target(Protocol):
     ) -> str:
         """What the source calls ``displacement(register)``: ``req->file``, ``*p``."""
 
-    def owner(self, address: int) -> Owner: ...
-
-    def page_walk(self, address: int) -> list[PageLevel]: ...
-
-    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
+    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Findings:
         """Context for this crash: lock chains of hangs, other CPUs, system call, work item."""
 
 

@@ -7,7 +7,6 @@ from typing import BinaryIO, NoReturn, Optional, Union
 
 from crashext.engine import log as log_reader
 from crashext.engine.model import (
-    Finding,
     Kernel,
     Module,
     SourceLine,
@@ -18,7 +17,7 @@ from crashext.engine.model import (
 )
 from crashext.engine.report import LogSummary, Report
 from crashext.errors import Unknown
-from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
+from crashext.targets.base import ExceptionFrame, Findings, Symbol
 
 NO_DEBUG_INFO = "a log has no debug info; explain the vmcore, or give crash or drgn the vmlinux"
 NO_MEMORY = "a log has no memory; explain the vmcore for this"
@@ -59,13 +58,15 @@ class LogTarget:
     def kernel(self) -> Kernel:
         self._no_memory()
 
-    def task(self) -> Task:
+    def task(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Task:
         self._no_memory()
 
     def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
         self._no_memory()
 
-    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+    def backtrace(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[StackFrame]:
         self._no_memory()
 
     def symbol(self, address: int) -> Symbol:
@@ -89,7 +90,9 @@ class LogTarget:
     def last_unloaded(self) -> Optional[str]:
         self._no_memory()
 
-    def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
+    def variables(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[Variable]:
         self._no_debug_info()
 
     def operand(
@@ -97,11 +100,8 @@ class LogTarget:
     ) -> str:
         self._no_debug_info()
 
-    def owner(self, address: int) -> Owner:
-        self._no_memory()
+    def line_of_access(self, frame: ExceptionFrame) -> Optional[int]:
+        return None
 
-    def page_walk(self, address: int) -> list[PageLevel]:
-        self._no_memory()
-
-    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
-        return []
+    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Findings:
+        return Findings()

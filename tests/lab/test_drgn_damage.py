@@ -51,9 +51,10 @@ def places(target: DrgnTarget) -> dict[str, int]:
     prog = target.prog
     summary = read_log(target)
     assert summary.crash is not None
-    frame = target.exception_frame(summary.reports[summary.crash])
-    task = target.crashed_task()
-    request = int(target.trace(frame)[0]["req"].value_())
+    report = summary.reports[summary.crash]
+    frame, session = target.exception_frame(report), target.session
+    task = session.task_object(session.kernel.crashed_task(report))
+    request = int(session.trace(report, frame)[0]["req"].value_())
     return {
         "the stack's top": int(task.stack.value_()) + 3 * PAGE,
         "the task": int(task.value_()) & -PAGE,
@@ -134,8 +135,8 @@ def test_a_control_sequence_in_a_task_s_name_does_not_reach_the_terminal(
     target = open_dump(dump("null-inline"))
     summary = read_log(target)
     assert summary.crash is not None
-    target.exception_frame(summary.reports[summary.crash])
-    task = target.crashed_task()
+    session = target.session
+    task = session.task_object(session.kernel.crashed_task(summary.reports[summary.crash]))
     overlay(target.prog, task.comm.address_, b"\x1b[2Jx\x07\0\0\0\0\0\0\0\0\0\0")
     shown = text.render(explain(target, summary), verbose=True)
     assert "\x1b" not in shown

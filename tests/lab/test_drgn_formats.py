@@ -122,7 +122,9 @@ def test_an_elf_core_that_lacks_its_tail_is_explained_and_marked(
     path = cut(crash.vmcore, crash.vmcore.stat().st_size - (1 << 20), tmp_path)
     target = open_target(path, symbols=[str(crash.vmlinux)], module_dirs=[str(crash.out)])
     assert where(target) == ("fault_null_write", crash.truth.line)
-    assert any(f.topic == "dump" and "is cut short" in f.text for f in target.findings(None, None))
+    assert any(
+        f.topic == "dump" and "is cut short" in f.text for f in target.findings(None, None).found
+    )
 
 
 # Debug files
@@ -180,7 +182,7 @@ def test_without_the_module_s_file_there_is_a_symbol_but_no_line(crash: Dump, al
 
 def test_the_path_goes_on_without_the_module_s_file(crash: Dump, alone: str) -> None:
     target = open_target(alone, symbols=[str(crash.vmlinux)])
-    frames = target.backtrace(target.exception_frame(None))
+    frames = target.backtrace(None, target.exception_frame(None))
     assert [f.function for f in frames[:3]] == ["fault_null_write", "fault_trigger", "fault_write"]
     assert frames[-1].function == "entry_SYSCALL_64_after_hwframe"
 

@@ -9,14 +9,15 @@ from typing import Callable, Optional
 
 import pytest
 
-from crashext.engine.model import Finding, StackFrame
+from crashext.engine.model import Finding, StackFrame, Variable
 from crashext.engine.report import Report
 from crashext.engine.verdict import read_log
 from crashext.errors import Unknown
+from crashext.kernel import page_tables, stacks
 from crashext.lab.store import Dump
 from crashext.opening import open_target
-from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import DrgnTarget, cpus, stack
+from crashext.targets.base import ExceptionFrame, Owner, PageLevel
+from crashext.targets.drgn import DrgnTarget, owner, stack
 
 MODULE = "hello"
 
@@ -35,13 +36,29 @@ class Crash:
 
     def value(self, name: str, function: Optional[str] = None) -> int:
         """A variable of the innermost frame, or of the frame of a function."""
-        for step in self.target.trace(self.frame):
+        for step in self.target.session.trace(self.report, self.frame):
             if function is None or step.function_name == function:
                 return int(step[name].value_())
         raise AssertionError(f"no frame of {function}")
 
     def findings(self) -> dict[str, Finding]:
-        return {f.topic: f for f in self.target.findings(self.report, self.frame)}
+        return {f.topic: f for f in self.target.findings(self.report, self.frame).found}
+
+    def backtrace(self) -> list[StackFrame]:
+        return self.target.backtrace(self.report, self.frame)
+
+    def variables(self) -> list[Variable]:
+        return self.target.variables(self.report, self.frame)
+
+    def faulting_expression(self) -> Optional[str]:
+        assert self.frame is not None
+        return self.target.session.faulting_expression(self.frame)
+
+    def owner(self, address: int) -> Owner:
+        return owner.of(self.target.session, self.report, address)
+
+    def page_walk(self, address: int) -> list[PageLevel]:
+        return page_tables.walk_of_crash(self.target.session, self.report, address)
 
 
 def open_crash(dump: Dump) -> Crash:
@@ -122,7 +139,7 @@ def functions(frames: list[StackFrame]) -> list[str]:
 
 def test_the_path_leads_from_the_fault_to_the_entry(crash: Callable[..., Crash]) -> None:
     found = crash("null-write")
-    frames = found.target.backtrace(found.frame)
+    frames = found.backtrace()
     assert functions(frames)[:2] == ["fault_null_write", "fault_trigger"]
     assert functions(frames)[2:7] == PATH
     assert functions(frames)[-1] == "entry_SYSCALL_64_after_hwframe"
@@ -131,7 +148,7 @@ def test_the_path_leads_from_the_fault_to_the_entry(crash: Callable[..., Crash])
 
 def test_a_call_into_nowhere_keeps_its_caller(crash: Callable[..., Crash]) -> None:
     found = crash("null-call")
-    first, second = found.target.backtrace(found.frame)[:2]
+    first, second = found.backtrace()[:2]
     assert (first.function, first.address) == (None, 0)
     assert (second.function, second.module) == ("fault_null_call", MODULE)
     assert second.address == found.target.prog.read_u64(found.registers["rsp"])
@@ -139,7 +156,7 @@ def test_a_call_into_nowhere_keeps_its_caller(crash: Callable[..., Crash]) -> No
 
 def test_an_inlined_function_is_a_frame_of_its_own(crash: Callable[..., Crash]) -> None:
     found = crash("null-inline")
-    first, second = found.target.backtrace(found.frame)[:2]
+    first, second = found.backtrace()[:2]
     assert (first.function, first.inlined) == ("lkm_request_reset", True)
     assert (second.function, second.inlined) == ("fault_null_inline", False)
 
@@ -148,7 +165,7 @@ def test_a_recursion_is_cut_in_the_middle_and_keeps_both_ends(
     crash: Callable[..., Crash],
 ) -> None:
     found = crash("stack-overflow")
-    frames = found.target.backtrace(found.frame)
+    frames = found.backtrace()
     assert functions(frames)[0] == "fault_stack_overflow"
     assert functions(frames)[-1] == "entry_SYSCALL_64_after_hwframe"
     assert len(frames) <= stack.FIRST_FRAMES + stack.LAST_FRAMES
@@ -157,7 +174,7 @@ def test_a_recursion_is_cut_in_the_middle_and_keeps_both_ends(
 def test_a_panic_without_a_trap_begins_at_panic(crash: Callable[..., Crash]) -> None:
     found = crash("panic")
     assert found.frame is None
-    frames = functions(found.target.backtrace(None))
+    frames = functions(found.target.backtrace(found.report, None))
     assert frames[0] in ("panic", "vpanic")
     assert "fault_panic" in frames[:3]
 
@@ -167,14 +184,14 @@ def test_the_path_from_panic_is_the_same_without_saved_registers(
 ) -> None:
     """As inside crash, where drgn has no registers of the CPUs."""
     found = crash("panic")
-    prog, task = found.target.prog, found.target.crashed_task()
-    area = cpus.task_stack(prog, task)
+    prog, session = found.target.prog, found.target.session
+    area = stacks.of_task(session.port, session.kernel.crashed_task(found.report))
     assert area is not None
     registers = stack.from_panic(prog, area)
     assert registers is not None
-    trace = stack.unwind(prog, found.target.symbols, registers)
-    frames = stack.as_callers(stack.frames(found.target.symbols, trace))
-    saved = found.target.backtrace(None)[1:]  # without panic() itself
+    trace = stack.unwind(prog, found.target.session.symbols, registers)
+    frames = stack.as_callers(stack.frames(found.target.session.symbols, trace))
+    saved = found.target.backtrace(found.report, None)[1:]  # without panic() itself
     assert [(f.function, f.address) for f in frames] == [(f.function, f.address) for f in saved]
 
 
@@ -188,7 +205,8 @@ def test_the_path_from_panic_is_the_same_without_saved_registers(
     ],
 )
 def test_the_context(crash: Callable[..., Crash], fault: str, context: str) -> None:
-    assert crash(fault).target.task().context == context
+    found = crash(fault)
+    assert found.target.task(found.report, found.frame).context == context
 
 
 # Names and variables
@@ -239,13 +257,13 @@ OPERANDS = {
 def test_the_operand_in_the_source_s_words(
     crash: Callable[..., Crash], fault: str, expression: str, release: str
 ) -> None:
-    assert crash(fault, kernel=release).target.faulting_expression() == expression
+    assert crash(fault, kernel=release).faulting_expression() == expression
 
 
 @pytest.mark.parametrize("release", ["6.1", "6.12"])
 def test_an_element_past_the_end_of_its_array(crash: Callable[..., Crash], release: str) -> None:
     # gcc 12 drops the index variable, whose value is 1024; gcc 14 keeps it.
-    expression = crash("out-of-bounds", kernel=release).target.faulting_expression()
+    expression = crash("out-of-bounds", kernel=release).faulting_expression()
     assert expression in ("table[1024]", "table[last]")
 
 
@@ -253,13 +271,16 @@ def test_an_element_past_the_end_of_its_array(crash: Callable[..., Crash], relea
 def test_the_line_is_that_of_the_access(crash: Callable[..., Crash], fault: str) -> None:
     """Also where the compiler moved the load into the statement that follows."""
     found = crash(fault)
-    assert found.target.source(found.registers["rip"])[0].line == found.dump.truth.line
-    assert found.target.backtrace(found.frame)[0].line == found.dump.truth.line
+    assert found.frame is not None
+    line = found.target.line_of_access(found.frame)
+    assert line or found.target.source(found.registers["rip"])[0].line == found.dump.truth.line
+    assert line in (None, found.dump.truth.line)
+    assert found.backtrace()[0].line == found.dump.truth.line
 
 
 def test_the_bad_pointer_is_among_the_variables(crash: Callable[..., Crash]) -> None:
     found = crash("null-write")
-    variables = {(v.frame, v.name): v for v in found.target.variables(found.frame)}
+    variables = {(v.frame, v.name): v for v in found.variables()}
     pointer = variables["fault_null_write", "p"]
     assert (pointer.type, pointer.value, pointer.parameter) == ("int *", "NULL", False)
     request = variables["fault_null_write", "req"]
@@ -271,16 +292,14 @@ def test_the_bad_pointer_is_among_the_variables(crash: Callable[..., Crash]) -> 
 def test_a_variable_that_the_compiler_dropped_says_so(crash: Callable[..., Crash]) -> None:
     found = crash("struct-member-of-null")
     (request,) = [
-        v
-        for v in found.target.variables(found.frame)
-        if (v.frame, v.name) == ("fault_struct_member_of_null", "req")
+        v for v in found.variables() if (v.frame, v.name) == ("fault_struct_member_of_null", "req")
     ]
     assert (request.value, request.why) == (None, "optimised out")
 
 
 def test_dwarf_that_divides_by_zero_costs_one_variable(crash: Callable[..., Crash]) -> None:
     found = crash("divide-by-zero")
-    variables = {v.name: v for v in found.target.variables(found.frame)}
+    variables = {v.name: v for v in found.variables()}
     assert variables["share"].value is None
     assert "division by zero" in (variables["share"].why or "")
     assert variables["req"].value is not None
@@ -291,7 +310,7 @@ def test_dwarf_that_divides_by_zero_costs_one_variable(crash: Callable[..., Cras
 
 def test_the_page_tables_of_a_write_to_read_only_data(crash: Callable[..., Crash]) -> None:
     found = crash("write-to-rodata")
-    levels = found.target.page_walk(found.value("limit"))
+    levels = found.page_walk(found.value("limit"))
     assert [level.level for level in levels] == ["PGD", "PUD", "PMD", "PTE"]
     last = levels[-1]
     assert (last.present, last.writable, last.user, last.executable) == (True, False, False, False)
@@ -299,33 +318,33 @@ def test_the_page_tables_of_a_write_to_read_only_data(crash: Callable[..., Crash
 
 def test_the_page_tables_of_code(crash: Callable[..., Crash]) -> None:
     found = crash("null-write")
-    last = found.target.page_walk(found.registers["rip"])[-1]
+    last = found.page_walk(found.registers["rip"])[-1]
     assert (last.present, last.writable, last.executable) == (True, False, True)
 
 
 def test_the_page_tables_of_null_end_early(crash: Callable[..., Crash]) -> None:
-    assert not crash("null-write").target.page_walk(0)[-1].present
+    assert not crash("null-write").page_walk(0)[-1].present
 
 
 def test_a_non_canonical_address_has_no_page_tables(crash: Callable[..., Crash]) -> None:
     with pytest.raises(Unknown, match="not canonical"):
-        crash("null-write").target.page_walk(0xDEAD000000000100)
+        crash("null-write").page_walk(0xDEAD000000000100)
 
 
 def test_who_owns_what_the_crash_touches(crash: Callable[..., Crash]) -> None:
     found = crash("null-write")
     target = found.target
-    request = target.owner(found.value("req"))
+    request = found.owner(found.value("req"))
     assert request.what == "slab"
     assert request.text == "slab object of kmalloc-256 (256 bytes), allocated, offset 0"
-    own = target.owner(found.registers["rsp"])
+    own = found.owner(found.registers["rsp"])
     assert own.what == "stack"
     assert own.text.startswith("kernel stack of sh (pid ")
-    code = target.owner(found.registers["rip"])
+    code = found.owner(found.registers["rip"])
     assert code.text == f"module {MODULE}, section .text: fault_null_write+0x5"
-    file = target.owner(found.value("file", "vfs_write"))
+    file = found.owner(found.value("file", "vfs_write"))
     assert f'open file "/sys/kernel/debug/{MODULE}/fault"' in file.detail
-    assert target.owner(target.prog["init_task"].address_).text == "data of the kernel: init_task"
+    assert found.owner(target.prog["init_task"].address_).text == "data of the kernel: init_task"
 
 
 @pytest.mark.parametrize(
@@ -338,32 +357,32 @@ def test_who_owns_what_the_crash_touches(crash: Callable[..., Crash]) -> None:
     ],
 )
 def test_who_owns_what_is_nowhere(crash: Callable[..., Crash], address: int, what: str) -> None:
-    assert crash("null-write").target.owner(address).what == what
+    assert crash("null-write").owner(address).what == what
 
 
 def test_the_task_s_own_structure(crash: Callable[..., Crash]) -> None:
     found = crash("null-write")
-    owner = found.target.owner(int(found.target.crashed_task().value_()) + 8)
-    assert owner.text.startswith("slab object of task_struct")
-    assert owner.text.endswith("offset 8")
-    assert any(line.startswith('task "sh", pid ') for line in owner.detail)
+    place = found.owner(found.target.session.kernel.crashed_task(found.report) + 8)
+    assert place.text.startswith("slab object of task_struct")
+    assert place.text.endswith("offset 8")
+    assert any(line.startswith('task "sh", pid ') for line in place.detail)
 
 
 def test_the_guard_pages(crash: Callable[..., Crash]) -> None:
     table = crash("out-of-bounds")
-    owner = table.target.owner(table.registers["rdx"])
-    assert owner.text.startswith("guard page behind the vmalloc area of 4096 bytes")
-    assert owner.detail[0].startswith("allocated by fault_out_of_bounds+")
+    place = table.owner(table.registers["rdx"])
+    assert place.text.startswith("guard page behind the vmalloc area of 4096 bytes")
+    assert place.detail[0].startswith("allocated by fault_out_of_bounds+")
     overflow = crash("stack-overflow")
-    below = overflow.target.owner(overflow.registers["rsp"] - 8)
+    below = overflow.owner(overflow.registers["rsp"] - 8)
     assert below.text.startswith("guard page below the kernel stack of sh (pid ")
 
 
 def test_slub_s_user_tracking_tells_who_freed(crash: Callable[..., Crash]) -> None:
     found = crash("use-after-free")
-    owner = found.target.owner(found.value("victim"))
-    assert owner.text == f"slab object of {MODULE}_request (224 bytes), freed, offset 0"
-    allocated, freed = owner.detail[1:3]
+    place = found.owner(found.value("victim"))
+    assert place.text == f"slab object of {MODULE}_request (224 bytes), freed, offset 0"
+    allocated, freed = place.detail[1:3]
     assert allocated.startswith("allocated by fault_use_after_free+")
     assert freed.startswith("freed by fault_use_after_free+")
     assert "fault_trigger+" in freed
@@ -441,8 +460,8 @@ def test_of_a_report_that_the_kernel_survived_the_log_has_the_stack(
     found = crash("slab-out-of-bounds")
     assert found.report is not None
     with pytest.raises(Unknown, match=r"ended|went on"):
-        found.target.trace(None)
-    frames = found.target.backtrace(None)
+        found.target.session.trace(found.report, None)
+    frames = found.target.backtrace(found.report, None)
     logged = [entry.name for entry in found.report.frames]
     assert functions(frames) == logged
     (trigger,) = [f for f in frames if f.function == "fault_trigger" and f.reliable]
@@ -456,12 +475,12 @@ def test_of_a_report_that_the_kernel_survived_the_log_has_the_stack(
 @pytest.mark.parametrize("release", ["5.10", "6.1", "6.12"])
 def test_the_inode_of_an_open_file(crash: Callable[..., Crash], release: str) -> None:
     found = crash("null-write", kernel=release)
-    for step in found.target.trace(found.frame):
+    for step in found.target.session.trace(found.report, found.frame):
         if step.function_name == "vfs_write":
             inode = step["file"].f_inode
             break
-    owner = found.target.owner(int(inode.value_()))
-    assert owner.detail[1] == (
+    place = found.owner(int(inode.value_()))
+    assert place.detail[1] == (
         f'inode {int(inode.i_ino.value_())}, "/{MODULE}/fault" in its file system'
     )
 
@@ -481,9 +500,9 @@ def test_arm64_has_registers_path_lines_and_variables(crash: Callable[..., Crash
     found = crash("null-write", arch="arm64")
     assert found.frame is not None
     assert found.target.source(found.registers["pc"])[0].line == found.dump.truth.line
-    frames = functions(found.target.backtrace(found.frame))
+    frames = functions(found.backtrace())
     assert frames[:4] == ["fault_null_write", "fault_trigger", "fault_write", "full_proxy_write"]
     assert frames[-1] == "el0t_64_sync"
-    pointer = next(v for v in found.target.variables(found.frame) if v.name == "p")
+    pointer = next(v for v in found.variables() if v.name == "p")
     assert pointer.value == "NULL"
     assert found.findings()["syscall"].text.startswith("system call write(fd = 1, buf = 0x")

@@ -32,6 +32,10 @@ class NextStep:
     drgn: Optional[str] = None
 
 
+#: Findings whose words belong to the access, and are told with it instead of on their own.
+OF_ACCESS: frozenset[Topic] = frozenset({"argument"})
+
+
 @dataclass
 class Finding:
     """Context that only memory can tell: page tables, slab object, lock chain, other CPUs."""

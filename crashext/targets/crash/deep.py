@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from crashext.engine.integrity import Integrity
 from crashext.engine.model import (
-    Finding,
     Module,
     SourceLine,
     SourceLocation,
@@ -19,13 +17,12 @@ from crashext.engine.model import (
     Task,
     Variable,
 )
-from crashext.engine.modules import ModuleDetail, ModuleSection, ModuleTable, Unloaded
 from crashext.engine.report import Report
 from crashext.errors import Unknown
-from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
+from crashext.targets.base import ExceptionFrame, Findings, Symbol
 from crashext.targets.crash.target import CrashTarget
 from crashext.targets.drgn import DrgnTarget
-from crashext.targets.drgn.modules.deep import DrgnModules, ModuleQuestions
+from crashext.targets.drgn.modules.deep import ModuleQuestions
 
 
 class DeepCrashTarget(ModuleQuestions, CrashTarget):
@@ -34,6 +31,7 @@ class DeepCrashTarget(ModuleQuestions, CrashTarget):
     def __init__(self, deep: DrgnTarget) -> None:
         super().__init__()
         self.deep = deep
+        self.deep_modules = deep.deep_modules
         # Its lists: a directory that a command adds is looked in when drgn answers.
         self.source_dirs, self.module_dirs = deep.source_dirs, deep.module_dirs
 
@@ -47,31 +45,25 @@ class DeepCrashTarget(ModuleQuestions, CrashTarget):
 
     def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
         try:
-            theirs: Optional[ExceptionFrame] = self.deep.exception_frame(report)
+            return super().exception_frame(report)
         except Unknown:
-            theirs = None
-        try:
-            ours = super().exception_frame(report)
-        except Unknown:
-            if theirs is None:
-                raise
-            return theirs
-        # The deep target remembers its frame for what follows; ours is the same pt_regs.
-        return ours
+            return self.deep.exception_frame(report)
 
-    def task(self) -> Task:
-        task = super().task()
+    def task(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Task:
+        task = super().task(report, frame)
         try:
-            task.context = self.deep.task().context or task.context
+            task.context = self.deep.task(report, frame).context or task.context
         except Unknown:
             pass
         return task
 
-    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+    def backtrace(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[StackFrame]:
         try:
-            return self.deep.backtrace(frame)
+            return self.deep.backtrace(report, frame)
         except Unknown as reason:
-            found = super().backtrace(frame)
+            found = super().backtrace(report, frame)
             if not found:
                 raise reason
             return found
@@ -97,49 +89,18 @@ class DeepCrashTarget(ModuleQuestions, CrashTarget):
     def modules(self) -> list[Module]:
         return self.deep.modules()
 
-    @property
-    def deep_modules(self) -> DrgnModules:
-        return self.deep.deep_modules
+    def line_of_access(self, frame: ExceptionFrame) -> Optional[int]:
+        return self.deep.line_of_access(frame)
 
-    def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
-        return self.deep.variables(frame)
+    def variables(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[Variable]:
+        return self.deep.variables(report, frame)
 
     def operand(
         self, frame: ExceptionFrame, register: Optional[str], displacement: int, size: int
     ) -> str:
         return self.deep.operand(frame, register, displacement, size)
 
-    def owner(self, address: int) -> Owner:
-        return self.deep.owner(address)
-
-    def page_walk(self, address: int) -> list[PageLevel]:
-        return self.deep.page_walk(address)
-
-    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
+    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Findings:
         return self.deep.findings(report, frame)
-
-    # crashext.targets.base.DeepModules
-
-    def module_table(self) -> ModuleTable:
-        return self.deep.module_table()
-
-    def find_debug_info(self, name: str) -> None:
-        self.deep.find_debug_info(name)
-
-    def module_sections(self, name: str) -> list[ModuleSection]:
-        return self.deep.module_sections(name)
-
-    def module_detail(self, name: str) -> ModuleDetail:
-        return self.deep.module_detail(name)
-
-    def module_integrity(self, name: str) -> Integrity:
-        return self.deep.module_integrity(name)
-
-    def text_integrity(self, address: int) -> Integrity:
-        return self.deep.text_integrity(address)
-
-    def kernel_integrity(self) -> Integrity:
-        return self.deep.kernel_integrity()
-
-    def unloaded_modules(self) -> Unloaded:
-        return self.deep.unloaded_modules()

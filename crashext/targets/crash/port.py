@@ -45,6 +45,25 @@ class CrashPort:
         except names.NO_ANSWER:
             return {}
 
+    # crashext.kernel.port.SymbolBounds
+
+    def symbol_size(self, name: str) -> Optional[int]:
+        """To the function's alignment: PyKdump's names give no sizes."""
+        start = self.symbol(name)
+        if start is None:
+            return None
+        size = 16
+        while size < 2048 and names.addr2sym(start + size, 1)[0] == name:
+            size += 16
+        return size
+
+    def symbol_name(self, address: int) -> Optional[str]:
+        try:
+            name = names.addr2sym(address, 1)[0]
+        except names.NO_ANSWER:
+            return None
+        return str(name) if name else None
+
     def _find_member(self, type_name: str, path: str) -> Optional[Member]:
         offset = int(names.member_offset(type_name, path))
         if offset < 0:

@@ -9,13 +9,11 @@ is :class:`crashext.targets.crash.deep.DeepCrashTarget`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NoReturn, Optional
 
-from crashext.engine.arch import of
-from crashext.engine.arch.ptregs import Stack
+from crashext.engine.arch import Architecture, of
 from crashext.engine.model import (
-    Finding,
     Kernel,
     Module,
     SourceLine,
@@ -26,19 +24,18 @@ from crashext.engine.model import (
 )
 from crashext.engine.modules import ModuleTable
 from crashext.engine.report import Report
-from crashext.engine.words import TaskContext
 from crashext.errors import Unknown
+from crashext.kernel import context, cpus
+from crashext.kernel.crashed import CrashedKernel
 from crashext.kernel.modules import records, table
+from crashext.kernel.tasks import PF_KTHREAD
 from crashext.source_text import SourceFiles
-from crashext.targets.base import ExceptionFrame, Owner, PageLevel, Symbol
+from crashext.targets.base import ExceptionFrame, Findings, Symbol
 from crashext.targets.crash import lines, names, path, registers
-from crashext.targets.crash.cpus import Cpus
 from crashext.targets.crash.port import CrashPort
 
 #: crash decodes dumps of its own architecture only, and PyKdump exists for this one.
 _ARCH = of("x86_64")
-#: A kernel thread (include/linux/sched.h; unchanged since 2.6).
-_PF_KTHREAD = 0x00200000
 #: What every module calls its entry points besides their own names.
 _MODULE_ALIASES = ("init_module", "cleanup_module")
 
@@ -56,14 +53,10 @@ class CrashTarget:
     ) -> None:
         self.source_dirs: list[str] = list(source_dirs or [])
         self.module_dirs: list[str] = []
-        self.memory = CrashPort()
-        self.cpus = Cpus(self.memory)
+        self.port = CrashPort()
+        self.crashed = CrashedKernel(self.port)
         self._why_shallow = why_shallow
         self._sources = SourceFiles(self.source_dirs)
-        self._report: Optional[Report] = None
-        self._frame: Optional[ExceptionFrame] = None
-        self._frame_stack: Optional[str] = None
-        self._entry_points: Optional[list[tuple[int, int, str]]] = None
 
     # The kernel
 
@@ -72,121 +65,37 @@ class CrashTarget:
             return str(names.exec_crash_command("log"))
 
     def kernel(self) -> Kernel:
-        kernel = Kernel(
-            release=self._uts("release"), version=self._uts("version"), machine=self._uts("machine")
-        )
+        kernel = self.crashed.kernel()
         if kernel.release is None:
             kernel.release = names.sys_info.get("RELEASE")
-        try:
-            kernel.cpus = len(self.cpus.present())
-        except Unknown:
-            pass
         return kernel
 
-    def _uts(self, member: str) -> Optional[str]:
-        base = self.memory.symbol("init_uts_ns")
-        place = self.memory.member("struct uts_namespace", f"name.{member}")
-        if base is None or place is None:
-            return None
-        try:
-            raw = self.memory.read(base + place.offset, place.size)
-        except Unknown:
-            return None
-        return raw.partition(b"\0")[0].decode(errors="replace")
+    # The crash
 
-    # The task
-
-    def crashed_task(self) -> int:
-        """Address of the ``task_struct`` that crashed: the report's, else the panic CPU's."""
-        report = self._report
-        cpu = self.cpus.panic_cpu()
-        if report is not None and report.pid is not None:
-            wanted = [number for number in (report.cpu, cpu) if number is not None]
-            task = self.cpus.task_of_pid(report.pid, wanted)
-            if task is not None:
-                return task
-            if report.cpu is not None and report.pid == 0:
-                return self.cpus.current_task(report.cpu)
-        if cpu is None and report is not None:
-            cpu = report.cpu
-        if cpu is None:
-            raise Unknown("no CPU has panicked (panic_cpu is not set)")
-        return self.cpus.current_task(cpu)
-
-    def task(self) -> Task:
-        task = self.crashed_task()
-        result = Task(comm=self.cpus.task_comm(task), pid=self.cpus.task_pid(task))
-        if result.comm is None and result.pid is None:
-            raise Unknown(f"the task_struct at {task:#x} cannot be read")
-        result.cpu = self.cpus.task_cpu(task)
-        result.context = self._context(task)
-        return result
-
-    def _context(self, task: int) -> Optional[TaskContext]:
-        if self._report is not None and self._report.context not in (None, "process"):
-            return self._report.context
-        if self._frame_stack == "NMI":
-            return "nmi"
-        flags = self.cpus.task_number(task, "flags")
-        if flags is None:
-            return None
-        return "kthread" if flags & _PF_KTHREAD else "process"
-
-    # The exception
-
-    def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
-        if self._frame is not None and report is self._report:
-            return self._frame
-        self._report, self._frame, self._frame_stack = report, None, None
+    @property
+    def arch(self) -> Architecture:
+        """Raises Unknown off x86-64: crash decodes dumps of its own architecture only, and
+        PyKdump exists for this one."""
         machine = str(names.sys_info.get("machine", ""))
         if machine != _ARCH.name:
             raise Unknown(f"pt_regs are searched on x86-64 only, this is {machine or 'unknown'}")
-        frame, match = registers.find_frame(self._stacks(), self._entries(), report, _ARCH)
-        self._frame, self._frame_stack = frame, match.stack
-        return frame
+        return _ARCH
 
-    def _stacks(self) -> Iterator[Stack]:
-        """The stacks on which the exception can have been taken, likeliest first."""
-        report = self._report
-        seen: set[int] = set()
-        tasks: list[int] = []
-        try:
-            tasks.append(self.crashed_task())
-        except Unknown:
-            pass
-        numbers = [report.cpu if report is not None else None, self.cpus.panic_cpu()]
-        wanted = [n for i, n in enumerate(numbers) if n is not None and n not in numbers[:i]]
-        for cpu in wanted:
-            try:
-                tasks.append(self.cpus.current_task(cpu))
-            except Unknown:
-                continue
-        for task in tasks:
-            area = self.cpus.task_stack(task)
-            if area is not None and area.base not in seen:
-                seen.add(area.base)
-                yield area
-        for cpu in wanted:
-            yield from self.cpus.cpu_stacks(cpu)
+    def task(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Task:
+        task = self.crashed.task(report)
+        if report is not None and report.context not in (None, "process"):
+            task.context = report.context
+            return task
+        flags = self.crashed.tasks.number(self.crashed.crashed_task(report), "flags")
+        task.context = context.of_crash(
+            (),
+            frame.stack if frame is not None else None,
+            bool(flags & PF_KTHREAD) if flags is not None else None,
+        )
+        return task
 
-    def _entries(self) -> list[tuple[int, int, str]]:
-        """(start, end, name) of the exception entries that this kernel has."""
-        if self._entry_points is None:
-            found = []
-            for name in _ARCH.entries:
-                start = self.memory.symbol(name)
-                if start is not None:
-                    found.append((start, self._symbol_end(start, name), name))
-            self._entry_points = found
-        return self._entry_points
-
-    @staticmethod
-    def _symbol_end(start: int, name: str) -> int:
-        """The end of a function, to its alignment: PyKdump's names give no sizes."""
-        end = start + 16
-        while end < start + 2048 and names.addr2sym(end, 1)[0] == name:
-            end += 16
-        return end
+    def exception_frame(self, report: Optional[Report]) -> ExceptionFrame:
+        return self.crashed.exception_frame(report, self.arch)
 
     def saved_registers(self) -> dict[int, dict[str, int]]:
         """The registers that the dump saved, by CPU; a CPU without any is left out."""
@@ -198,15 +107,16 @@ class CrashTarget:
 
     # The stack
 
-    def backtrace(self, frame: Optional[ExceptionFrame]) -> list[StackFrame]:
+    def backtrace(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[StackFrame]:
         """The log's path, each frame confirmed by its return address in memory.
 
         Without a log: words of the stack that point into code, none of them reliable.
         """
-        start = self._stack_pointer(frame)
+        start = self._stack_pointer(report, frame)
         found = [self._at(frame.registers[_ARCH.registers.pc])] if frame is not None else []
-        areas = list(self._stacks())
-        report = self._report
+        areas = list(self.crashed.stacks(report))
         if report is not None and report.frames:
             logged = [one for one in report.frames if one.name]
             start_here = path.from_panic if frame is None else path.from_exception
@@ -223,12 +133,12 @@ class CrashTarget:
             raise Unknown("neither the log nor memory has a call path of the crashed task")
         return found
 
-    def _stack_pointer(self, frame: Optional[ExceptionFrame]) -> int:
+    def _stack_pointer(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> int:
         if frame is not None:
             return frame.registers[_ARCH.registers.sp]
-        cpu = self.cpus.panic_cpu()
-        if cpu is None and self._report is not None:
-            cpu = self._report.cpu
+        cpu = cpus.panic_cpu(self.port)
+        if cpu is None and report is not None:
+            cpu = report.cpu
         return self.saved_registers().get(-1 if cpu is None else cpu, {}).get(_ARCH.registers.sp, 0)
 
     def _at(self, address: int, is_return_address: bool = False) -> StackFrame:
@@ -255,7 +165,7 @@ class CrashTarget:
 
     def _is_text(self, address: int) -> bool:
         for start, end in (("_stext", "_etext"), ("_text", "_end")):
-            low, high = self.memory.symbol(start), self.memory.symbol(end)
+            low, high = self.port.symbol(start), self.port.symbol(end)
             if low is not None and high is not None:
                 return low <= address < high or names.addr2mod(address) is not None
         return False
@@ -309,25 +219,27 @@ class CrashTarget:
         return self._sources.lines(file, line, context, places, self.module_dirs)
 
     def read(self, address: int, size: int) -> bytes:
-        return self.memory.read(address, size)
+        return self.port.read(address, size)
 
     # Modules
 
     def module_table(self) -> ModuleTable:
-        return table.walk_modules(self.memory).table()
+        return table.walk_modules(self.port).table()
 
     def modules(self) -> list[Module]:
         return self.module_table().modules
 
     def last_unloaded(self) -> Optional[str]:
-        return records.last_name(self.memory)
+        return records.last_name(self.port)
 
     # What only debug info tells
 
     def _needs_drgn(self, what: str) -> NoReturn:
         raise Unknown(f"{what}: needs drgn inside crash ({self._why_shallow})")
 
-    def variables(self, frame: Optional[ExceptionFrame]) -> list[Variable]:
+    def variables(
+        self, report: Optional[Report], frame: Optional[ExceptionFrame]
+    ) -> list[Variable]:
         self._needs_drgn("parameters and locals of the frames")
 
     def operand(
@@ -335,11 +247,8 @@ class CrashTarget:
     ) -> str:
         self._needs_drgn("the source's name of the operand")
 
-    def owner(self, address: int) -> Owner:
-        self._needs_drgn(f"what {address:#x} belongs to")
+    def line_of_access(self, frame: ExceptionFrame) -> Optional[int]:
+        return None
 
-    def page_walk(self, address: int) -> list[PageLevel]:
-        self._needs_drgn(f"the page tables of {address:#x}")
-
-    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> list[Finding]:
+    def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Findings:
         self._needs_drgn("locks, other CPUs, system call and work item")

@@ -5,20 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 import drgn
 from drgn import Object, Program
 
 from crashext.engine.model import Check, Finding
 from crashext.engine.report import Report
+from crashext.kernel.findings import Look
 from crashext.targets.base import ExceptionFrame
 from crashext.targets.drgn import variables
 from crashext.targets.drgn.asking import NO_ANSWER
-
-if TYPE_CHECKING:
-    from crashext.targets.drgn.symbols import Symbols
-    from crashext.targets.drgn.target import DrgnTarget
+from crashext.targets.drgn.session import Session
+from crashext.targets.drgn.symbols import Symbols
 
 #: Frames looked through.
 MAX_FRAMES = 64
@@ -27,12 +26,12 @@ _SYSCALL = re.compile(r"^(?:__(?:x64|ia32|arm64|x32|se)_)?(?:compat_)?[sS]y[sS]_
 
 
 def find(
-    target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
+    session: Session, report: Optional[Report], frame: Optional[ExceptionFrame]
 ) -> Iterator[Finding]:
     """The entry that the crashed path came through; the first found from the inside out."""
-    call = target.arch.system_call
+    call = session.arch.system_call
     seen: set[str] = set()
-    steps = list(target.trace(frame))
+    steps = list(session.trace(report, frame))
     if len(steps) > MAX_FRAMES:  # a recursion: both ends matter
         steps = steps[: MAX_FRAMES // 2] + steps[-MAX_FRAMES // 2 :]
     for step, outer in zip(steps, steps[1:]):
@@ -40,30 +39,30 @@ def find(
         if name is None:
             continue
         if call is not None and name in call.functions:
-            found = _system_call(target, step, outer)
+            found = _system_call(session, step, outer)
         else:
-            found = _of_frame(target, step, name)
+            found = _of_frame(session, step, name)
         if found is not None and found.topic not in seen:
             seen.add(found.topic)
             yield found
 
 
-def _of_frame(target: DrgnTarget, step: drgn.StackFrame, name: str) -> Optional[Finding]:
+def _of_frame(session: Session, step: drgn.StackFrame, name: str) -> Optional[Finding]:
     if name == "process_one_work":
-        return _work(target.symbols, step)
+        return _work(session.symbols, step)
     if name == "call_timer_fn":
-        return _timer(target.symbols, step)
+        return _timer(session.symbols, step)
     if name in ("__run_hrtimer", "__hrtimer_run_queues"):
-        return _hrtimer(target.symbols, step)
+        return _hrtimer(session.symbols, step)
     if name in ("__handle_irq_event_percpu", "handle_irq_event_percpu"):
-        return _interrupt(target.symbols, step)
+        return _interrupt(session.symbols, step)
     if name == "kthread":
-        return _kthread(target.symbols, step)
+        return _kthread(session.symbols, step)
     return None
 
 
 def _saved(
-    target: DrgnTarget, step: drgn.StackFrame, entry: drgn.StackFrame
+    session: Session, step: drgn.StackFrame, entry: drgn.StackFrame
 ) -> Optional[tuple[Object, int, list[int]]]:
     """The user's registers, the number of the system call and the argument registers.
 
@@ -71,11 +70,11 @@ def _saved(
     entry calls do_syscall_64() with ``pt_regs`` at its stack pointer; from the stack's end their
     place cannot be computed: with FRED there is padding above them.
     """
-    call = target.arch.system_call
+    call = session.arch.system_call
     if call is None:
         return None
-    if target.arch.registers.link is None:
-        registers = Object(target.prog, target.prog.type("struct pt_regs"), address=entry.sp)
+    if session.arch.registers.link is None:
+        registers = Object(session.prog, session.prog.type("struct pt_regs"), address=entry.sp)
         if int(registers.cs.value_()) & 3 != 3:
             return None
     else:
@@ -95,14 +94,14 @@ def _register(registers: Object, member: str) -> int:
 
 
 def _system_call(
-    target: DrgnTarget, step: drgn.StackFrame, entry: drgn.StackFrame
+    session: Session, step: drgn.StackFrame, entry: drgn.StackFrame
 ) -> Optional[Finding]:
     """The system call by its number, with its arguments as they were when the task entered.
 
     The compiler often leaves no frame of the call's own function.
     """
-    prog = target.prog
-    saved = _saved(target, step, entry)
+    prog = session.prog
+    saved = _saved(session, step, entry)
     name = system_call_name(prog, saved[1]) if saved is not None else None
     if saved is None or name is None:
         return None
@@ -219,3 +218,8 @@ def _kthread(symbols: Symbols, step: drgn.StackFrame) -> Optional[Finding]:
     if name == "worker_thread":
         return None  # every work item runs there
     return Finding("kthread", f"kernel thread function {name}")
+
+
+LOOK: Look[Session] = Look(
+    ("syscall", "work", "timer", "irq", "kthread"), frozenset({"unwinding"}), find
+)

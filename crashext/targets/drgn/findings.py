@@ -1,41 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Context that only memory can tell, each finding on its own so that one failure costs only it."""
+"""Which findings drgn is asked for, and what this program lacks for some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import Optional
 
-from crashext.engine.model import Finding
 from crashext.engine.report import Report
-from crashext.errors import Unknown
-from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import argument, entry, locks, places, preemption, processors
+from crashext.kernel import page_tables, preemption, processors
+from crashext.kernel.findings import Look, Need, ask
+from crashext.targets.base import ExceptionFrame, Findings
+from crashext.targets.drgn import argument, entry, locks, places
 from crashext.targets.drgn.asking import NO_ANSWER
+from crashext.targets.drgn.session import Session
 
-if TYPE_CHECKING:
-    from crashext.targets.drgn.target import DrgnTarget
-
-Look = Callable[["DrgnTarget", Optional[Report], Optional[ExceptionFrame]], Iterable[Finding]]
-
-_LOOKS: tuple[Look, ...] = (
-    entry.find,
-    argument.find,
-    places.find,
-    locks.find,
-    preemption.find,
-    processors.find,
+#: In the order in which they are told. A new one is a file with a LOOK, and a line here.
+LOOKS: tuple[Look[Session], ...] = (
+    entry.LOOK,
+    argument.LOOK,
+    page_tables.LOOK,
+    places.LOOK,
+    locks.LOOK,
+    preemption.LOOK,
+    processors.LOOK,
 )
 
 
 def of_crash(
-    target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
-) -> list[Finding]:
-    """All findings; one that this dump cannot give is left out."""
-    result: list[Finding] = []
-    for look in _LOOKS:
-        try:
-            result.extend(look(target, report, frame))
-        except (Unknown, *NO_ANSWER):
-            continue
-    return result
+    session: Session, report: Optional[Report], frame: Optional[ExceptionFrame]
+) -> Findings:
+    """All findings, and why some were not asked."""
+    return ask(LOOKS, session, report, frame, _missing(session, frame), NO_ANSWER)
+
+
+def _missing(session: Session, frame: Optional[ExceptionFrame]) -> dict[Need, str]:
+    missing: dict[Need, str] = {}
+    if frame is None:
+        missing["exception frame"] = "no interrupted registers were found in memory"
+    return missing

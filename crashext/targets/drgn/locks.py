@@ -10,29 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 import drgn
-from drgn import Object, Program, cast
-from drgn.helpers.linux.sched import task_state_to_char
 
 from crashext.engine.model import Check, Finding
 from crashext.engine.report import Report
 from crashext.errors import Unknown
+from crashext.kernel import locks
+from crashext.kernel.findings import Look
 from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import cpus
 from crashext.targets.drgn.asking import NO_ANSWER
-
-if TYPE_CHECKING:
-    from crashext.targets.drgn.target import DrgnTarget
+from crashext.targets.drgn.session import WAITING, Session
 
 #: Longest chain of owners followed.
 MAX_CHAIN = 32
 #: Frames of a blocked task that are looked through for the lock.
 MAX_FRAMES = 24
-#: Kinds of reports for which a chain of locks is worth the walk.
-KINDS = ("hung-task", "soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall")
-
 #: Function → (name of its lock variable, kind of lock).
 _WAITS = {
     "__mutex_lock": ("lock", "mutex"),
@@ -65,29 +59,29 @@ class Wait:
 
 
 def find(
-    target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
+    session: Session, report: Optional[Report], frame: Optional[ExceptionFrame]
 ) -> Iterator[Finding]:
     """The chain of locks that begins at the task of a hang report; a spinlock spun on."""
-    if report is None or report.kind not in KINDS:
+    if report is None or report.kind not in WAITING:
         return
     if frame is not None:
-        yield from _spins(target, frame)
-    task = blocked_task(target.prog, report)
+        yield from _spins(session, frame)
+    task = blocked_task(session, report)
     if task is None:
         return
-    links, end = chain(target, task)
+    links, end = chain(session, task)
     if not links:
         return
-    detail = [_link(target, blocked, wait) for blocked, wait in links]
+    detail = [_link(session, blocked, wait) for blocked, wait in links]
     if end is not None:
         detail.append(end)
     cycle = end is not None and end.startswith("a cycle")
     text = (
         "a deadlock: each task waits for a lock that the next one holds"
         if cycle
-        else f"{_who(task)} waits for {_lock_text(target, links[0][1])}"
+        else f"{_who(session, task)} waits for {_lock_text(session, links[0][1])}"
     )
-    pid = int(task.pid.value_())
+    pid = session.kernel.tasks.pid(task)
     yield Finding("locks", text, detail, Check(crash=f"bt {pid}", drgn=f"stack_trace({pid})"))
 
 
@@ -104,81 +98,64 @@ _SPINNERS = (
 )
 
 
-def _spins(target: DrgnTarget, frame: ExceptionFrame) -> Iterator[Finding]:
+def _spins(session: Session, frame: ExceptionFrame) -> Iterator[Finding]:
     """The spinlock that the interrupted code waits for. It does not record who holds it."""
-    for count, step in enumerate(target.trace(frame)):
+    for count, step in enumerate(session.trace(None, frame)):
         if count >= MAX_FRAMES:
             return
         lock = _value(step, "lock") if step.function_name in _SPINNERS else None
         if lock is None:
             continue
         try:
-            value = target.prog.read_u32(lock)
+            value = session.prog.read_u32(lock)
         except NO_ANSWER:
             return
-        name = _lock_text(target, Wait("spinlock", lock, None, None))
+        name = _lock_text(session, Wait("spinlock", lock, None, None))
         yield Finding(
             "locks",
-            f"the CPU spins on {name}, which is {spinlock_text(value)}",
+            f"the CPU spins on {name}, which is {locks.spinlock_text(value)}",
             ["a spinlock does not record its owner: look for who took it and did not release it"],
             Check(crash=f"struct qspinlock {lock:x}", drgn=f"hex(prog.read_u32({lock:#x}))"),
         )
         return
 
 
-def spinlock_text(value: int) -> str:
-    """A qspinlock's value in words (include/asm-generic/qspinlock_types.h).
-
-    Bits 0–7 locked, 8 pending, 16–17 nesting level and 18 and up the CPU of the last waiter, plus
-    one (kernels for fewer than 16384 CPUs).
-    """
-    words = ["locked" if value & 0xFF else "not locked"]
-    if value & 0x100:
-        words.append("one CPU is next in turn")
-    if value >> 18:
-        words.append(f"CPU {(value >> 18) - 1} is the last in its queue")
-    return ", ".join(words)
-
-
-def blocked_task(prog: Program, report: Report) -> Optional[Object]:
+def blocked_task(session: Session, report: Report) -> Optional[int]:
     """The task that a hang report names (not the watchdog that reported it)."""
-    for key in ("task_pid", "pid"):
-        word = report.details.get(key)
-        if word is not None and word.isdigit():
-            return cpus.task_of_pid(prog, int(word))
-    name, _, pid = report.details.get("task", "").rpartition(":")
-    if name and pid.isdigit():
-        return cpus.task_of_pid(prog, int(pid))
-    return cpus.task_of_pid(prog, report.pid) if report.pid is not None else None
+    word = report.details.get("pid", "")
+    pid = int(word) if word.isdigit() else report.pid
+    return session.kernel.tasks.find(pid) if pid is not None else None
 
 
-def chain(target: DrgnTarget, task: Object) -> tuple[list[tuple[Object, Wait]], Optional[str]]:
+def chain(session: Session, task: int) -> tuple[list[tuple[int, Wait]], Optional[str]]:
     """(task, what it waits for) from ``task`` on, and how the chain ends, in words."""
-    links: list[tuple[Object, Wait]] = []
+    links: list[tuple[int, Wait]] = []
     seen: list[int] = []
     current = task
     while len(links) < MAX_CHAIN:
-        address = int(current.value_())
-        if address in seen:
-            first = seen.index(address)
-            names = [_who(link[0]) for link in links[first:]]
+        if current in seen:
+            first = seen.index(current)
+            names = [_who(session, link[0]) for link in links[first:]]
             return links, "a cycle: " + " → ".join([*names, names[0]])
-        seen.append(address)
-        wait = waits_for(target, current)
+        seen.append(current)
+        wait = waits_for(session, current)
         if wait is None:
-            return links, f"{_who(current)} does not wait for a lock: {_doing(target, current)}"
+            return (
+                links,
+                f"{_who(session, current)} does not wait for a lock: {_doing(session, current)}",
+            )
         links.append((current, wait))
-        owner = lock_owner(target.prog, wait)
+        owner = lock_owner(session, wait)
         if owner is None:
             return links, None
         current = owner
     return links, f"the chain was cut after {MAX_CHAIN} tasks"
 
 
-def waits_for(target: DrgnTarget, task: Object) -> Optional[Wait]:
+def waits_for(session: Session, task: int) -> Optional[Wait]:
     """The lock that a sleeping task waits for, from the variables of its frames."""
     try:
-        trace = target.task_trace(task)
+        trace = session.task_trace(task)
     except NO_ANSWER:
         return None
     found: Optional[Wait] = None
@@ -186,7 +163,7 @@ def waits_for(target: DrgnTarget, task: Object) -> Optional[Wait]:
         if count >= MAX_FRAMES:
             break
         try:
-            target.symbols.module_name(step.pc)
+            session.symbols.module_name(step.pc)
         except LookupError:
             break
         name = step.function_name or step.name
@@ -217,41 +194,21 @@ def _value(step: drgn.StackFrame, name: str) -> Optional[int]:
         return None
 
 
-def lock_owner(prog: Program, wait: Wait) -> Optional[Object]:
-    """``struct task_struct *`` of the task that holds the lock; None when it cannot be told."""
-    from drgn.helpers.linux.locking import mutex_owner, rwsem_owner
-
+def lock_owner(session: Session, wait: Wait) -> Optional[int]:
+    """The task that holds the lock; None when it cannot be told."""
     if wait.lock is None:
         return None
+    return locks.owner(session.port, session.kernel.tasks, wait.kind, wait.lock)
+
+
+def _who(session: Session, task: int) -> str:
+    return session.kernel.tasks.who(task)
+
+
+def _doing(session: Session, task: int) -> str:
+    state = session.kernel.tasks.state_letter(task)
     try:
-        if wait.kind == "mutex":
-            owner = mutex_owner(Object(prog, "struct mutex *", wait.lock))
-        elif wait.kind.startswith("rwsem"):
-            owner = rwsem_owner(Object(prog, "struct rw_semaphore *", wait.lock))
-        elif wait.kind == "rt_mutex":
-            lock = Object(prog, "struct rt_mutex_base *", wait.lock)
-            # RT_MUTEX_HAS_WAITERS is bit 0 of the owner (kernel/locking/rtmutex_common.h).
-            owner = cast("struct task_struct *", cast("unsigned long", lock.owner) & ~1)
-        else:
-            return None
-        owner.pid.value_()  # the pointer may be stale: is it a task at all?
-    except NO_ANSWER:
-        return None
-    return owner if owner else None
-
-
-def _who(task: Object) -> str:
-    comm = task.comm.string_().decode(errors="replace")
-    return f"{comm} (pid {int(task.pid.value_())})"
-
-
-def _doing(target: DrgnTarget, task: Object) -> str:
-    try:
-        state = str(task_state_to_char(task))
-    except NO_ANSWER:
-        state = "?"
-    try:
-        names = [step.function_name for step in target.task_trace(task)]
+        names = [step.function_name for step in session.task_trace(task)]
     except NO_ANSWER:
         return f"state {state}"
     path = [name for name in names if name is not None and name not in _SLEEPING]
@@ -262,11 +219,11 @@ def _doing(target: DrgnTarget, task: Object) -> str:
 _SLEEPING = ("context_switch", "__schedule", "__schedule_loop", "schedule", "schedule_timeout")
 
 
-def _lock_text(target: DrgnTarget, wait: Wait) -> str:
+def _lock_text(session: Session, wait: Wait) -> str:
     if wait.lock is None:
         return f"a {wait.kind}"
     try:
-        symbol = target.symbols.symbol(wait.lock)
+        symbol = session.symbols.symbol(wait.lock)
         name = symbol.name + (f"+{symbol.offset:#x}" if symbol.offset else "")
         if symbol.module:
             name += f" [{symbol.module}]"
@@ -275,13 +232,16 @@ def _lock_text(target: DrgnTarget, wait: Wait) -> str:
     return f"{wait.kind} {name}"
 
 
-def _link(target: DrgnTarget, task: Object, wait: Wait) -> str:
-    text = f"{_who(task)} waits for {_lock_text(target, wait)}"
+def _link(session: Session, task: int, wait: Wait) -> str:
+    text = f"{_who(session, task)} waits for {_lock_text(session, wait)}"
     if wait.caller:
         text += f" in {wait.caller}"
     if wait.where:
         text += f" ({wait.where})"
-    owner = lock_owner(target.prog, wait)
+    owner = lock_owner(session, wait)
     if owner is not None:
-        text += f", held by {_who(owner)}"
+        text += f", held by {_who(session, owner)}"
     return text
+
+
+LOOK: Look[Session] = Look(("locks",), frozenset({"variables", "unwinding"}), find)

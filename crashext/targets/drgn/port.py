@@ -8,6 +8,7 @@ from typing import Optional
 
 import drgn
 from drgn import Program, Type, TypeKind
+from drgn.helpers.linux.pid import find_task
 
 from crashext.kernel.port import Member
 from crashext.targets.drgn.asking import NO_ANSWER, asking
@@ -50,6 +51,31 @@ class DrgnPort:
         except NO_ANSWER:
             return None
         return address
+
+    # crashext.kernel.port.SymbolBounds
+
+    def symbol_size(self, name: str) -> Optional[int]:
+        try:
+            return int(self._prog.symbol(name).size) or None
+        except NO_ANSWER:
+            return None
+
+    def symbol_name(self, address: int) -> Optional[str]:
+        found = self._prog.symbols(address)
+        if not found:
+            return None
+        return str(max(found, key=lambda symbol: (symbol.address, -symbol.size)).name)
+
+    # crashext.kernel.port.PhysicalMemory and TaskIndex
+
+    def read_physical(self, address: int, size: int) -> bytes:
+        with asking(f"physical memory at 0x{address:x}"):
+            data: bytes = self._prog.read(address, size, True)
+        return data
+
+    def find_task(self, pid: int) -> Optional[int]:
+        with asking(f"the task with pid {pid}"):
+            return int(find_task(self._prog, pid).value_()) or None
 
     def type(self, name: str) -> Optional[Type]:
         if name not in self._types:

@@ -18,10 +18,12 @@ from drgn.helpers.linux.module import address_to_module, find_module, for_each_m
 from crashext.engine.blame.names import normalise
 from crashext.engine.model import SourceLocation
 from crashext.errors import Unknown
+from crashext.kernel import pagetable
 from crashext.targets.base import Symbol
-from crashext.targets.drgn import pagetable
+from crashext.targets.drgn.architecture import of_program
 from crashext.targets.drgn.asking import NO_ANSWER, reason
 from crashext.targets.drgn.files import DebugFileFinder
+from crashext.targets.drgn.port import DrgnPort
 
 #: Lowest address of the kernel's half on every 64-bit machine that drgn knows.
 KERNEL_HALF = 1 << 63
@@ -62,8 +64,9 @@ def choose_name(candidates: Iterable[str], function: Optional[str]) -> Optional[
 class Symbols:
     """Symbol and source look-up in one program."""
 
-    def __init__(self, prog: Program) -> None:
+    def __init__(self, prog: Program, port: DrgnPort) -> None:
         self._prog = prog
+        self._port = port
         self._text: Optional[tuple[int, int]] = None
         self._code_ranges: Optional[list[tuple[int, int]]] = None
         self._code: dict[int, bool] = {}  # page of a module → executable
@@ -115,7 +118,7 @@ class Symbols:
 
     def _executable(self, address: int) -> bool:
         try:
-            levels = pagetable.walk(self._prog, address, None)
+            levels = pagetable.walk(self._port, of_program(self._prog).name, address)
         except (Unknown, *NO_ANSWER):
             return True  # the tables are not in the dump: inside a module is all that is known
         return all(level.present and level.executable for level in levels)

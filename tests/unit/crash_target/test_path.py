@@ -9,7 +9,7 @@ from typing import Optional
 from crashext.engine.arch.ptregs import Stack
 from crashext.engine.report import LogFrame, Report
 from crashext.targets.crash.path import confirmed, from_exception, from_panic, guessed
-from tests.unit.crash_target.test_registers import report, stack
+from tests.unit.kernel.test_crashed import report, stack
 
 __all__ = ["report", "stack"]
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
-from drgn import Object, Program
+from drgn import Program
 from drgn.helpers.linux.mm import find_vmap_area
 
 from crashext.engine.elf import SHN_UNDEF, STT_FUNC
 from crashext.engine.integrity import Integrity, compare_kernel, compare_module
-from crashext.engine.model import Module, StackFrame
+from crashext.engine.model import Module
 from crashext.engine.modules import (
     FunctionPointer,
     ModuleDetail,
@@ -30,7 +30,6 @@ from crashext.targets.drgn.modules.codefiles import CodeFile, CodeFiles
 from crashext.targets.drgn.port import DrgnPort
 
 if TYPE_CHECKING:
-    from crashext.targets.base import ExceptionFrame
     from crashext.targets.drgn.symbols import Symbols
 
 #: A function that seems longer than this is compared with vmlinux only around the address.
@@ -42,14 +41,18 @@ class DrgnModules:
     """The deep module facts of one program. What was read is kept: a dump does not change."""
 
     def __init__(
-        self, prog: Program, symbols: Symbols, traces: Callable[[], dict[int, list[int]]]
+        self,
+        prog: Program,
+        port: DrgnPort,
+        symbols: Symbols,
+        traces: Callable[[], dict[int, list[int]]],
     ) -> None:
         """:param traces: program counters of the tasks that only the caller can unwind, by the
         address of their ``task_struct``."""
         self._prog = prog
         self._symbols = symbols
         self._traces = traces
-        self._memory = DrgnPort(prog)
+        self._memory = port
         self._files = CodeFiles(prog)
         self._walked: Optional[Walk] = None
         self._kallsyms: dict[str, list[facts.ModuleSymbol]] = {}
@@ -303,7 +306,9 @@ class DrgnModules:
             detail.unknown[f"pointers.{kind}"] = why
         spans = [(r.address, r.address + r.size) for r in entry.module.regions if "text" in r.kind]
         try:
-            detail.pointers += pointers.stack_users(self._prog, self.name_of, spans, self._traces())
+            detail.pointers += pointers.stack_users(
+                self._prog, self._memory, self.name_of, spans, self._traces()
+            )
         except NO_ANSWER as error:
             detail.unknown["pointers.stacks"] = reason(error)
 
@@ -430,27 +435,7 @@ def _fill(detail: ModuleDetail, key: str, question: Callable[[], Any]) -> None:
 class ModuleQuestions:
     """A mix-in: a target over a drgn Program that answers DeepModules' questions."""
 
-    prog: Program
-    symbols: Symbols
-    crashed_task: Callable[[], Object]
-    backtrace: Callable[[Optional[ExceptionFrame]], list[StackFrame]]
-    _frame: Optional[ExceptionFrame]
-    _deep_modules: Optional[DrgnModules] = None
-
-    @property
-    def deep_modules(self) -> DrgnModules:
-        if self._deep_modules is None:
-            self._deep_modules = DrgnModules(self.prog, self.symbols, self._crashed_counters)
-        return self._deep_modules
-
-    def _crashed_counters(self) -> dict[int, list[int]]:
-        """The crashed task's stack from the exception on."""
-        try:
-            task = int(self.crashed_task().value_())
-            frames = self.backtrace(self._frame)
-        except Unknown:
-            return {}
-        return {task: [frame.address for frame in frames if frame.address is not None]}
+    deep_modules: DrgnModules
 
     def module_table(self) -> ModuleTable:
         return self.deep_modules.module_table()

@@ -32,8 +32,9 @@ from drgn.helpers.linux.rbtree import rbtree_inorder_for_each_entry
 from drgn.helpers.linux.timer import hrtimer_clock_base_for_each
 
 from crashext.engine.modules import CodePointer
+from crashext.kernel import stacks
+from crashext.kernel.port import Port
 from crashext.targets.drgn.asking import NO_ANSWER, reason
-from crashext.targets.drgn.cpus import thread_size
 
 #: No kind may cost more than this many entries: a damaged list must end.
 MAX_ENTRIES = 100_000
@@ -495,6 +496,7 @@ _SWEEPS: dict[str, Callable[[Program, NameOf], Found]] = {
 
 def stack_users(
     prog: Program,
+    port: Port,
     name_of: NameOf,
     spans: Sequence[tuple[int, int]],
     known: Mapping[int, Sequence[int]],
@@ -506,7 +508,7 @@ def stack_users(
     :param known: ``struct task_struct`` address → program counters of its trace, for a task that
         the caller can unwind and drgn alone cannot (the crashed one, without saved registers).
     """
-    size = thread_size(prog)
+    size = stacks.thread_size(port)
     for task in itertools.islice(for_each_task(prog), MAX_ENTRIES):
         address = int(task.value_())
         counters = known.get(address)

@@ -7,7 +7,7 @@ from typing import Optional
 
 import pytest
 
-from crashext.targets.drgn.context import from_functions
+from crashext.kernel.context import from_functions
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Optional
-
-from drgn import Program
-from drgn.helpers.linux.percpu import per_cpu
+from typing import Optional
 
 from crashext.engine.model import Check, Finding
 from crashext.engine.report import Report
+from crashext.kernel import cpus
+from crashext.kernel.findings import Look
+from crashext.kernel.session import KernelSession
 from crashext.targets.base import ExceptionFrame
-from crashext.targets.drgn import cpus
-
-if TYPE_CHECKING:
-    from crashext.targets.drgn.target import DrgnTarget
 
 #: X86_EFLAGS_IF: interrupts are let through.
 INTERRUPT_FLAG = 1 << 9
@@ -61,33 +57,23 @@ def describe(count: int, eflags: Optional[int]) -> str:
     return ", ".join(words)
 
 
-def preempt_count(prog: Program, cpu: int) -> int:
-    """The count of a CPU. Raises KeyError or FaultError.
-
-    It was in ``pcpu_hot`` from 6.2 to 6.14 (64701838bf06 "x86/percpu: Move preempt_count next to
-    current_task") and is a variable of its own before and after.
-    """
-    try:
-        hot = per_cpu(prog["pcpu_hot"], cpu)
-        return int(hot.preempt_count.value_()) & 0xFFFFFFFF
-    except (KeyError, AttributeError):
-        return int(per_cpu(prog["__preempt_count"], cpu).value_()) & 0xFFFFFFFF
-
-
 def find(
-    target: DrgnTarget, report: Optional[Report], frame: Optional[ExceptionFrame]
+    session: KernelSession, report: Optional[Report], frame: Optional[ExceptionFrame]
 ) -> Iterator[Finding]:
     """One finding for the CPU that panicked. Which locks are held only lockdep kernels record."""
-    prog = target.prog
-    cpu = cpus.panic_cpu(prog)
+    port = session.kernel.port
+    cpu = cpus.panic_cpu(port)
     if cpu is None:
         return
-    count = preempt_count(prog, cpu)
-    flags = target.arch.registers.flags
+    count = cpus.preempt_count(port, cpu)
+    flags = session.arch.registers.flags
     eflags = frame.registers.get(flags) if frame is not None and flags is not None else None
-    name = "__preempt_count" if "__preempt_count" in prog else "pcpu_hot"
+    name = "pcpu_hot" if port.symbol("__preempt_count") is None else "__preempt_count"
     yield Finding(
         "preemption",
         describe(count, eflags),
         check=Check(drgn=f"per_cpu(prog['{name}'], {cpu})"),
     )
+
+
+LOOK: Look[KernelSession] = Look(("preemption",), frozenset(), find)

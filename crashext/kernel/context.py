@@ -6,15 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Optional
 
-import drgn
-from drgn import Object
-from drgn.helpers.linux.sched import task_cpu as drgn_task_cpu
-
 from crashext.engine.words import TaskContext
-from crashext.targets.drgn.asking import NO_ANSWER
-
-#: A kernel thread (include/linux/sched.h; unchanged since 2.6).
-PF_KTHREAD = 0x00200000
 
 _SOFTIRQ = {"__do_softirq", "handle_softirqs", "do_softirq_own_stack", "run_ksoftirqd"}
 _HARDIRQ = (
@@ -35,14 +27,6 @@ _HARDIRQ = (
 _NMI = ("asm_exc_nmi", "exc_nmi", "do_nmi", "end_repeat_nmi")
 
 
-def task_cpu(task: Object) -> Optional[int]:
-    """The CPU that a task last ran on."""
-    try:
-        return int(drgn_task_cpu(task))
-    except NO_ANSWER:
-        return None
-
-
 def from_functions(names: Iterable[str]) -> Optional[TaskContext]:
     """The context that a call path tells, innermost function first; None: plain process context.
 
@@ -60,16 +44,18 @@ def from_functions(names: Iterable[str]) -> Optional[TaskContext]:
 
 
 def of_crash(
-    trace: Optional[drgn.StackTrace], stack: Optional[str], task: Object
+    functions: Iterable[str], stack: Optional[str], kernel_thread: Optional[bool]
 ) -> Optional[TaskContext]:
-    """ "softirq", "hardirq", "nmi", "kthread" or "process"."""
-    if trace is not None:
-        found = from_functions(frame.name for frame in trace)
-        if found is not None:
-            return found
+    """The context from what is known; None when nothing tells.
+
+    :param functions: the call path, innermost first; empty when nobody could unwind.
+    :param stack: name of the stack that held the registers (:class:`.stacks.Area`).
+    """
+    found = from_functions(functions)
+    if found is not None:
+        return found
     if stack == "NMI":
         return "nmi"
-    try:
-        return "kthread" if task.flags.value_() & PF_KTHREAD else "process"
-    except NO_ANSWER:
+    if kernel_thread is None:
         return None
+    return "kthread" if kernel_thread else "process"

@@ -17,7 +17,8 @@ from crashext.engine.arch import of
 from crashext.engine.arch.ptregs import Stack
 from crashext.engine.report import Report
 from crashext.errors import Unknown
-from crashext.targets.crash.registers import find_frame, parse_saved_registers
+from crashext.kernel.crashed import find_frame
+from crashext.targets.crash.registers import parse_saved_registers
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "crash"
 BASE = 0xFFFFD01E8038B800
@@ -42,8 +43,8 @@ def stack() -> Stack:
 
 
 def test_by_the_log(stack: Stack, report: Report) -> None:
-    frame, match = find_frame([stack], ENTRIES, report, X86)
-    assert (frame.address, match.stack, frame.trap) == (PT_REGS, "task", "#PF")
+    frame = find_frame([stack], ENTRIES, report, X86)
+    assert (frame.address, frame.stack, frame.trap) == (PT_REGS, "task", "#PF")
     assert frame.registers["rip"] == 0xFFFFFFFFC03080DD
     assert frame.registers["rsp"] == 0xFFFFD01E8038BD48
     assert frame.registers["cs"] == 0x10
@@ -53,15 +54,15 @@ def test_by_the_log(stack: Stack, report: Report) -> None:
 
 
 def test_without_a_log(stack: Stack) -> None:
-    frame, _match = find_frame([stack], ENTRIES, None, X86)
+    frame = find_frame([stack], ENTRIES, None, X86)
     assert (frame.address, frame.trap) == (PT_REGS, "#PF")
     assert "above a return address into asm_exc_page_fault" in frame.how
 
 
 def test_another_stack_is_searched_too(stack: Stack, report: Report) -> None:
     empty = Stack("IRQ", 0xFFFFC90000000000, bytes(4096))
-    _frame, match = find_frame([empty, stack], ENTRIES, report, X86)
-    assert match.stack == "task"
+    frame = find_frame([empty, stack], ENTRIES, report, X86)
+    assert frame.stack == "task"
 
 
 def test_stack_of_another_crash_has_none(stack: Stack, report: Report) -> None:

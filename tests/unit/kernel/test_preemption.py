@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from crashext.targets.drgn.preemption import describe
+from crashext.kernel.preemption import describe
 
 
 @pytest.mark.parametrize(

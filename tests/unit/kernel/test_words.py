@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from crashext.kernel.locks import spinlock_text
+from crashext.kernel.pagetable import level_text, summary
 from crashext.targets.base import PageLevel
-from crashext.targets.drgn.locks import spinlock_text
-from crashext.targets.drgn.places import level_text, summary
 
 
 @pytest.mark.parametrize(

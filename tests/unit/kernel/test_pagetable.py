@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from crashext.targets.drgn import pagetable
-from crashext.targets.drgn.pagetable import NX, PRESENT, USER, WRITE
+from crashext.kernel import pagetable
+from crashext.kernel.pagetable import NX, PRESENT, USER, WRITE
 
 ROOT = 0x1000
 ADDRESS = 0xFFFF_8880_1234_5678
