@@ -10,10 +10,10 @@ from typing import Optional
 
 from crashext.engine import decide, kinds
 from crashext.engine.cause import crash_of
+from crashext.engine.forms.prefix import Line
 from crashext.engine.kinds import KINDS, Kind, panics, registry
 from crashext.engine.kinds.family import Ends, Header, Note, Panic, Role
 from crashext.engine.log.builder import ReportBuilder
-from crashext.engine.log.prefix import Line
 from crashext.engine.report import LogSummary, Report
 
 #: A report is over after so many lines in a row (of its own stream) that are not of it.
@@ -85,7 +85,7 @@ class Assembler:
             if len(self._streams) >= MAX_STREAMS:
                 self._forget_streams()
             stream = self._streams[(line.host, line.caller)] = _Stream()
-        stream.last = line.number
+        stream.last = line.place
         bare = line.text.strip()
         if "Linux version " in bare and (match := _LINUX_VERSION.match(bare)):
             self._boot(match["release"])
@@ -131,7 +131,7 @@ class Assembler:
             watching = self._watching(line)
             if watching is not None:
                 self._attach(stream, watching)
-        if stream.builder is None and line.number <= HEAD_LINES and _HEADLESS.match(bare):
+        if stream.builder is None and line.place <= HEAD_LINES and _HEADLESS.match(bare):
             self._headless(line, stream)
             return
         builder = stream.builder
@@ -247,14 +247,14 @@ class Assembler:
         self._add(builder, stream)
         report = builder.report
         for note_header, note_match, note_line in stream.notes:
-            if line.number - note_line.number <= NOTE_REACH and self._fits(note_header, header):
+            if line.place - note_line.place <= NOTE_REACH and self._fits(note_header, header):
                 builder.note(note_header, note_match, note_line)
                 report.first_line = min(report.first_line, note_line.number)
-                report.last_line = line.number
+                report.last_line = line.end
             if "rust_panic" in note_header.regex.groupindex and stream.rust_text:
                 report.details.setdefault("message", stream.rust_text[:300])
         cut_here = stream.cut_here
-        if cut_here is not None and line.number - cut_here.number <= NOTE_REACH:
+        if cut_here is not None and line.place - cut_here.place <= NOTE_REACH:
             report.first_line = min(report.first_line, cut_here.number)
             if report.kind == kinds.WARNING and stream.since_cut:
                 report.details.setdefault("message", " ".join(stream.since_cut)[:300])
@@ -295,7 +295,7 @@ class Assembler:
         message = match["message"].strip()
         if match["end"]:
             if stream.builder is not None:
-                stream.builder.report.last_line = line.number
+                stream.builder.report.last_line = line.end
                 self._close(stream)
             return
         row, details = registry.panic(message)
@@ -303,7 +303,7 @@ class Assembler:
         if ended is None:
             header = _PANIC_HEADER[row.kind]
             for note_header, _, note_line in stream.notes:
-                if note_header.kind == kinds.SYSRQ and line.number - note_line.number <= NOTE_REACH:
+                if note_header.kind == kinds.SYSRQ and line.place - note_line.place <= NOTE_REACH:
                     header = _PANIC_HEADER[kinds.SYSRQ]
             ended = self._begin(header, match, line, stream)
             ended.report.details.clear()
@@ -317,7 +317,7 @@ class Assembler:
         report.fatal = True
         report.panic_message = message
         report.panic_line = line.number
-        report.last_line = max(report.last_line, line.number)
+        report.last_line = max(report.last_line, line.end)
         report.kind = decide.panicked(report.kind)
         if "cpu" in details:
             cpu = int(details.pop("cpu"))

@@ -10,13 +10,13 @@ from typing import Optional
 
 from crashext.engine import arch, decide, kinds
 from crashext.engine.arch.names import Machine
+from crashext.engine.forms.prefix import Line
 from crashext.engine.kinds import registry
 from crashext.engine.kinds.family import MAIN, Header, Note, Role
 from crashext.engine.log import context, padding, symbols
 from crashext.engine.log.code import parse_code
 from crashext.engine.log.fault import take_abort_line, take_page_fault_line
 from crashext.engine.log.interrupted import context_of
-from crashext.engine.log.prefix import Line
 from crashext.engine.report import AddressCandidate, LogFrame, LogSymbol, Report
 from crashext.engine.words import AccessType
 
@@ -119,7 +119,7 @@ class ReportBuilder:
             kind=header.kind,
             headline=line.text.strip(),
             first_line=line.number,
-            last_line=line.number,
+            last_line=line.end,
             fatal=header.fatal,
             caller=line.caller or None,
             time=line.time,
@@ -147,7 +147,7 @@ class ReportBuilder:
         if header.trap is not None and header.trap != "#MC":
             self.is_x86 = True
         self._take(match, line, "headline")
-        report.last_line = max(report.last_line, line.number)
+        report.last_line = max(report.last_line, line.end)
 
     def _take(self, match: Match[str], line: Line, source: str) -> None:
         report = self.report
@@ -215,7 +215,7 @@ class ReportBuilder:
         """A line that names the check which failed."""
         self.report.kind = decide.noted(self.report.kind, row)
         self._take(match, line, "headline")
-        self.report.last_line = max(self.report.last_line, line.number)
+        self.report.last_line = max(self.report.last_line, line.end)
 
     # ---------------------------------------------------------------- the lines that follow
 
@@ -226,7 +226,7 @@ class ReportBuilder:
             cursor = self._cursors[line.caller] = _Cursor(self.report.frames)
         taken = self._absorb(line, cursor)
         if taken:
-            self.report.last_line = max(self.report.last_line, line.number)
+            self.report.last_line = max(self.report.last_line, line.end)
         return taken
 
     def begin_panic(self, line: Line) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from crashext.engine.kinds import KINDS
-from crashext.engine.log.prefix import strip
+from crashext.engine.log.reader import logical_lines
 from crashext.engine.report import LogFrame, LogSummary, LogSymbol, Report
 
 TEXT_FIELDS = (
@@ -23,7 +23,11 @@ TEXT_FIELDS = (
 
 def invented(summary: LogSummary, text: str) -> list[str]:
     """Every value of the summary that is not in the text, or not on the line that it names."""
-    lines = [strip(raw, 1).text for raw in text.split("\n")]
+    logical = logical_lines(text.encode("utf-8", "surrogatepass"))
+    lines = [""] * (text.count("\n") + 1)
+    for line in logical:
+        for number in range(line.number, line.end + 1):
+            lines[number - 1] = line.text
     text = "\n".join(lines)
     found = []
     for report in summary.reports:

@@ -89,7 +89,8 @@ def test_lines_of_all_logs_at_random(lines: list[str]) -> None:
 @pytest.mark.parametrize("size", [200, 2000])
 def test_work_grows_with_the_text_and_not_faster(size: int) -> None:
     """Each line is looked at a bounded number of times, however the reports nest."""
-    from crashext.engine.log import assemble, prefix
+    from crashext.engine.forms import prefix
+    from crashext.engine.log import assemble
 
     calls = 0
     whole = prefix.Line

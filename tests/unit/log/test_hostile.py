@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from crashext.engine.forms.prefix import strip
 from crashext.engine.log import parse
 from crashext.engine.log.assemble import MAX_REPORTS, MAX_STREAMS, Assembler
 from crashext.engine.log.context import continues_modules, parse_cpu_line
-from crashext.engine.log.prefix import strip
 from crashext.engine.log.symbols import parse_frame
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from crashext.engine.log.prefix import MAX_LINE, Line, strip
+from crashext.engine.forms.prefix import MAX_LINE, Line, strip
 
 TEXT = "BUG: kernel NULL pointer dereference, address: 0000000000000008"
 

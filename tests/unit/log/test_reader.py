@@ -10,10 +10,10 @@ from typing import Callable
 import pytest
 from log_cases import LOGS
 
+from crashext.engine.forms.prefix import strip
 from crashext.engine.kinds import panics, registry
 from crashext.engine.log import parse, prefilter, scan
 from crashext.engine.log.assemble import MAX_REPORTS
-from crashext.engine.log.prefix import strip
 from crashext.engine.log.reader import BLOCK
 
 NOISE = b"Dec 12 09:50:01 host systemd[1]: Started Session 15 of user root, the INFO: of it.\n"
