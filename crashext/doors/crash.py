@@ -16,7 +16,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
 import _crashext
 import crash
@@ -27,10 +27,6 @@ from crashext.doors import no_readline
 from crashext.doors.failure import report
 from crashext.engine.escape import printable
 from crashext.errors import CrashextError, Unknown
-
-if TYPE_CHECKING:
-    from crashext.engine.model import SourceLocation
-    from crashext.targets.base import Target
 
 
 class CrashOutput(io.TextIOBase):
@@ -62,33 +58,17 @@ def wants_color() -> bool:
     return _crashext.output_is_tty()
 
 
-def open_noting(shown: dict[str, None]) -> Target:
-    """The dump that is open; the modules whose lines it is asked for go into ``shown``."""
-    from crashext.targets.crash import open_target
-
-    target = open_target()
-    source = target.source
-
-    def noting(address: int, is_return_address: bool = False) -> list[SourceLocation]:
-        module = crash.addr2mod(address)
-        if module is not None:
-            shown[module] = None
-        return source(address, is_return_address)
-
-    setattr(target, "source", noting)  # noqa: B010
-    return target
-
-
 def run_suite_command(command: Command, words: list[str]) -> int:
     """explain, oops, rip, mods: the same commands as in the shell and in drgn.
 
     What they show of a module can be checked by hand afterwards: crash gets the module's debug
     file, for its own ``dis -s``, ``bt -l`` and ``sym``.
     """
-    shown: dict[str, None] = {}
+    from crashext.targets.crash import open_target
+
     # One target a command: it sees the module files that "mod -s" has loaded since the last one,
     # and the directories given to one command are not those of the next.
-    target = functools.cache(functools.partial(open_noting, shown))
+    target = functools.cache(open_target)
     width = shutil.get_terminal_size((100, 24)).columns
     args = command.parse(words)
     here = Context(sys.stdout, target, wants_color(), min(width, 120), "crash")
@@ -97,8 +77,8 @@ def run_suite_command(command: Command, words: list[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # "| head" has seen enough; what it saw can still be checked
         code = 0
-    if shown:
-        _teach_crash(shown, target().source_dirs)
+    if target.cache_info().currsize:  # the command opened it
+        _teach_crash(target().lined, target().source_dirs)
     return code
 
 

@@ -61,12 +61,15 @@ class DeepCrashTarget(ModuleQuestions, CrashTarget):
         self, report: Optional[Report], frame: Optional[ExceptionFrame]
     ) -> list[StackFrame]:
         try:
-            return self.deep.backtrace(report, frame)
+            found = self.deep.backtrace(report, frame)
         except Unknown as reason:
             found = super().backtrace(report, frame)
             if not found:
                 raise reason
-            return found
+        for entry in found:
+            if entry.module is not None and entry.line is not None:
+                self.lined[entry.module] = None
+        return found
 
     def symbol(self, address: int) -> Symbol:
         try:
@@ -81,6 +84,7 @@ class DeepCrashTarget(ModuleQuestions, CrashTarget):
             return super().address(name)
 
     def source(self, address: int, is_return_address: bool = False) -> list[SourceLocation]:
+        self._note_lines(address)  # also when drgn has none: crash may get the file all the same
         return self.deep.source(address, is_return_address)
 
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:

@@ -57,6 +57,9 @@ class CrashTarget:
         self.crashed = CrashedKernel(self.port)
         self._why_shallow = why_shallow
         self._sources = SourceFiles(self.source_dirs)
+        #: Modules of which source lines were given, the first first: what a person was shown and
+        #: may want to check with crash's own commands.
+        self.lined: dict[str, None] = {}
 
     # The kernel
 
@@ -211,7 +214,13 @@ class CrashTarget:
             module = names.addr2mod(address)
             advice = f"load it with mod -s {module} FILE.ko" if module else self._why_shallow
             raise Unknown(f"gdb knows no source line for {address:#x}: {advice}")
+        self._note_lines(address)
         return [SourceLocation(self.symbol(address).name, found[0], found[1])]
+
+    def _note_lines(self, address: int) -> None:
+        module = names.addr2mod(address)
+        if module is not None:
+            self.lined[str(module)] = None
 
     def source_text(self, file: str, line: int, context: int = 2) -> list[SourceLine]:
         places = [str(names.sys_info.get(key, "")).split("[")[0].strip().rpartition("/")[0] or "."
