@@ -95,7 +95,17 @@ def test_what_is_missing_says_how_to_get_it(
     pair: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
     ours, _theirs = pair
-    assert "needs drgn inside crash (pip install drgn for " in ours["unknown"]["variables"]
+    needs = "needs drgn inside crash (pip install drgn for "
+    assert needs in ours["unknown"]["variables"]
+    assert needs in ours["unknown"]["findings.locks"]
+
+
+def test_findings_that_need_no_drgn(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    ours, theirs = (
+        {f["topic"]: f["text"] for f in x["findings"] if f["topic"] in ("cpus", "preemption")}
+        for x in pair
+    )
+    assert ours == theirs
 
 
 def test_line_from_gdb_after_mod(dump: Callable[..., Dump]) -> None:

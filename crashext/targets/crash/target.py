@@ -31,7 +31,7 @@ from crashext.kernel.modules import records, table
 from crashext.kernel.tasks import PF_KTHREAD
 from crashext.source_text import SourceFiles
 from crashext.targets.base import ExceptionFrame, Findings, Symbol
-from crashext.targets.crash import lines, names, path, registers
+from crashext.targets.crash import findings, lines, names, path, registers
 from crashext.targets.crash.port import CrashPort
 
 #: crash decodes dumps of its own architecture only, and PyKdump exists for this one.
@@ -260,4 +260,5 @@ class CrashTarget:
         return None
 
     def findings(self, report: Optional[Report], frame: Optional[ExceptionFrame]) -> Findings:
-        self._needs_drgn("locks, other CPUs, system call and work item")
+        session = findings.CrashSession(self.crashed, self.arch)
+        return findings.of_crash(session, report, frame, self._why_shallow)
