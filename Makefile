@@ -12,7 +12,10 @@ OUT    ?= demo-out
 EXTENSION := $(wildcard crashext/native/* crashext/commands/*.py crashext/doors/*.py) crashext/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup crashext.so demo test lint unit lab accuracy bench fuzz format clean
+NATIVE_TESTS := tests/lab/test_crash_native.py tests/lab/test_crash_safety.py \
+	tests/lab/test_crash_commands.py
+
+.PHONY: help setup crashext.so demo test lint unit lab robust-native accuracy bench fuzz format clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z.-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +30,7 @@ crashext.so: extensions/crashext.so ## the crash extension; in crash started her
 
 # Not beside the package: Python would import it in its stead. crash looks in ./extensions.
 extensions/crashext.so: $(VENV)/.ready $(EXTENSION)
-	@$(PY) -m crashext.build -o $@
+	@$(PY) -m crashext.build --strict -o $@
 
 demo: crashext.so ## a real crash, made and explained four ways (OUT=DIR keeps the files there)
 	@scripts/demo.sh "$(OUT)"
@@ -42,6 +45,9 @@ unit: $(VENV)/.ready ## tests that need no kernel
 
 lab: crashext.so ## tests on real kernels in QEMU
 	@$(PY) -m pytest tests/lab -q -rs
+
+robust-native: $(VENV)/.ready ## crashext.so under AddressSanitizer and UBSan
+	@CRASHEXT_SANITIZE=1 $(PY) -m pytest $(NATIVE_TESTS) -q -rs
 
 accuracy: crashext.so ## the accuracy matrix → docs/accuracy.md (ONLY=… for a part)
 	@$(PY) -m crashext.lab.accuracy $(if $(ONLY),--only $(ONLY))

@@ -16,6 +16,9 @@ class Session(TypedDict):
     extension: str
     program: Optional[str]
 
+#: For sys.setdlopenflags(): how libraries of extension modules are kept apart from crash's.
+DLOPEN_FLAGS: int
+
 def write(text: bytes, /) -> None:
     """To crash's current output. BrokenPipeError when its reader has gone."""
 

@@ -176,9 +176,7 @@ def start() -> None:
     """Prepares the interpreter; called once, by crashext.so, before the first command."""
     sys.stdout = sys.stderr = CrashOutput()
     sys.modules["readline"] = no_readline
-    # Libraries of extension modules (drgn brings libelf and libdw) must use their own zlib, not
-    # the parts of another zlib that the crash binary happens to export.
-    sys.setdlopenflags(sys.getdlopenflags() | os.RTLD_DEEPBIND)
+    sys.setdlopenflags(sys.getdlopenflags() | _crashext.DLOPEN_FLAGS)
     from crashext.pykdump import cmodule, install_alias
 
     cmodule.complete(crash)

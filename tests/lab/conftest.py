@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Callable
 
@@ -69,5 +70,6 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from crashext import build
 
     output = tmp_path_factory.mktemp("extension") / "crashext.so"
-    assert build.main(["--strict", "-o", str(output)]) == 0
+    words = ["--sanitize"] if os.environ.get("CRASHEXT_SANITIZE") else []
+    assert build.main(["--strict", *words, "-o", str(output)]) == 0
     return output

@@ -16,11 +16,16 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Callable, NoReturn, Optional
 
+from crashext import build
+
 PROMPT = "crash> "
 #: A dump opens in seconds; under load on a small machine in a minute. Only a hang takes longer.
 PATIENCE = 100.0
 #: A session at its prompt answers at once; one that does not is replaced, which costs as much.
 REPLY = 20.0
+
+#: crash has a SIGSEGV handler of its own, and gdb frees with what did not allocate.
+SANITIZER = "detect_leaks=0:handle_segv=0:alloc_dealloc_mismatch=0:verify_asan_link_order=0"
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
@@ -42,6 +47,11 @@ class CrashSession:
         argv = [*program, *arguments]
         # No .crashrc and no environment of the person who runs the tests.
         settings = {**os.environ, "TERM": "dumb", "HOME": "/nonexistent", **(environment or {})}
+        if os.environ.get("CRASHEXT_SANITIZE"):
+            # The runtime comes first. What crash and gdb themselves leak or mismatch is not ours.
+            preload = [build.sanitizer_runtime(), settings.get("LD_PRELOAD", "")]
+            settings["LD_PRELOAD"] = " ".join(preload)
+            settings["ASAN_OPTIONS"] = SANITIZER
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             try:

@@ -142,3 +142,22 @@ def test_the_shell_command_reports_a_missing_header_in_one_line(tmp_path: Path) 
         f"crashext build: no crash header defs.h in {tmp_path}: install crash (Debian, Ubuntu),"
         " crash-devel (Fedora, RHEL) or crash-devel (SUSE)\n"
     )
+
+
+def test_both_shared_objects_are_hardened(extension: Path, tmp_path: Path) -> None:
+    """Read-only relocations, bound at once; stack protector and fortified calls in the core."""
+    image = extension.read_bytes()
+    core = tmp_path / "core.so"
+    core.write_bytes(image[image.index(b"\x7fELF\x02", 4) :])
+    for path in (extension, core):
+        shown = subprocess.run(
+            ["readelf", "-W", "-l", "-d", path], capture_output=True, text=True, check=True
+        ).stdout
+        assert "GNU_RELRO" in shown
+        assert re.search(r"\(FLAGS\) +BIND_NOW|\(FLAGS_1\) +Flags: NOW", shown)
+        assert re.search(r"GNU_STACK .* RW +0x", shown)
+    symbols = subprocess.run(
+        ["nm", "-D", "--undefined-only", core], capture_output=True, text=True, check=True
+    ).stdout
+    assert "__stack_chk_fail" in symbols
+    assert "__snprintf_chk" in symbols
