@@ -99,8 +99,6 @@ KIND_WORDS_YET: dict[str, int] = {
     "crashext/lab/truth.py": 2,
     "crashext/opening.py": 1,
     "crashext/pykdump/API.py": 1,
-    "crashext/render/mods.py": 3,
-    "crashext/render/text.py": 2,
     "crashext/targets/crash/path.py": 1,
     "crashext/targets/crash/target.py": 1,
     "crashext/targets/drgn/owner.py": 1,
@@ -113,6 +111,8 @@ KIND_WORDS_YET: dict[str, int] = {
 NO_KINDS: dict[tuple[str, str], str] = {
     ("crashext/engine/report.py", "unknown"): "a symbol without a name",
     ("crashext/engine/arch/addresses.py", "non-canonical"): "a region of the address map",
+    ("crashext/view/explain.py", "unknown"): "the label of what could not be told",
+    ("crashext/view/mods.py", "unknown"): "the label of what could not be told",
 }
 
 #: file → how many bare register names it may still have.
@@ -129,6 +129,7 @@ NO_REGISTERS: dict[tuple[str, str], str] = {
     ("crashext/engine/story.py", "rip"): "a key of the JSON contract",
     ("crashext/engine/verdict.py", "rip"): "a key of the JSON contract",
     ("crashext/lab/bench.py", "rip"): "the command",
+    ("crashext/view/rip.py", "rip"): "a key of the JSON contract",
 }
 
 #: Names that only a register has. Words such as "pc", "sp", "lr" and "x1" are registers as well,

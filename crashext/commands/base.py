@@ -12,8 +12,10 @@ from typing import Any, Callable, NoReturn, Optional, TextIO, cast
 
 from crashext.commands import table
 from crashext.errors import UsageError
+from crashext.render import text
 from crashext.targets.base import Target
 from crashext.terminal import SafeOutput
+from crashext.view.document import Document
 
 
 class HelpRequested(Exception):
@@ -44,6 +46,10 @@ class Context:
     width: int = 100
     #: One of :data:`crashext.commands.table.DOORS`: its debugger's commands are shown first.
     door: str = "shell"
+
+    def write(self, document: Document) -> None:
+        """Prints an answer as text, in this door's width and colour."""
+        self.out.write(text.render(document, color=self.color, width=self.width))
 
     def __post_init__(self) -> None:
         """Whatever a command writes is safe to print, at every door."""

@@ -12,7 +12,8 @@ from crashext.commands.options import (
     apply_source_options,
 )
 from crashext.engine.verdict import explain, read_log
-from crashext.render import json, text
+from crashext.render import json
+from crashext.view import explain as view
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +29,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if args.json:
         context.out.write(json.render(explanation))
     else:
-        context.out.write(
-            text.render(explanation, color=context.color, width=context.width, verbose=args.verbose)
-        )
+        context.write(view.document(explanation, verbose=args.verbose, door=context.door))
     return 0 if explanation.crashed else 1
 
 

@@ -22,8 +22,8 @@ from crashext.engine.report import LogSummary, Report
 from crashext.engine.verdict import explain, read_log
 from crashext.errors import Unknown, UsageError
 from crashext.render import json
-from crashext.render import mods as text
 from crashext.targets.base import DeepModules, ModuleLists, Target
+from crashext.view import mods as view
 
 #: A check of code against its file takes a moment; unasked, only this many suspects get one.
 CHECKED_UNASKED = 4
@@ -72,9 +72,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if args.json:
         context.out.write(json.render(report))
     else:
-        context.out.write(
-            text.render(report, color=context.color, width=context.width, verbose=args.verbose)
-        )
+        context.write(view.document(report, verbose=args.verbose))
     return 0 if report.summary.total else 1
 
 

@@ -12,13 +12,11 @@ from crashext.commands.options import (
     add_source_options,
     apply_source_options,
 )
-from crashext.engine.codes import Reading, explain_code
-from crashext.engine.escape import printable
-from crashext.engine.model import SCHEMA, ErrorCode, Explanation
-from crashext.engine.report import LogSummary
+from crashext.engine.codes import explain_code
+from crashext.engine.model import SCHEMA, Explanation
 from crashext.engine.verdict import explain, read_log
 from crashext.render import json
-from crashext.render.style import Style
+from crashext.view import oops as view
 
 #: What --as takes, and the kind of reading that it keeps.
 KINDS = ("page-fault", "selector", "trap", "taint", "errno", "value", "esr")
@@ -46,54 +44,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Explains a code. Exit code 1 when there is no crash to take it from."""
-    style = Style(context.color, context.width)
     if args.words:
         readings = explain_code(" ".join(args.words), kind=args.kind)
         if args.json:
             context.out.write(json.render({"schema": SCHEMA, "readings": readings}))
         else:
-            context.out.write(_render_readings(readings, style))
+            context.write(view.readings(readings))
         return 0
     target = context.target()
     apply_source_options(target, args)
     summary = read_log(target)
     if args.all:
-        context.out.write(_all(summary, style, args.json))
+        if args.json:
+            found = {"schema": SCHEMA, "crash": summary.crash, "reports": list(summary.reports)}
+            context.out.write(json.render(found))
+        else:
+            context.write(view.reports(summary))
         return 0 if summary.reports else 1
     explanation = explain(target, summary)
     if args.json:
         context.out.write(json.render(_facts(explanation)))
     else:
-        context.out.write(render(explanation, style))
+        context.write(view.crash(explanation))
     return 0 if explanation.crashed else 1
-
-
-def _render_readings(readings: list[Reading], style: Style) -> str:
-    lines: list[str] = []
-    for reading in readings:
-        if lines:
-            lines += ["", style.paint("dim", "or, less likely:")]
-        lines.append(style.paint("title", printable(reading.title)))
-        for line in reading.lines:
-            lines += style.row("", line, label_width=0)
-    return "\n".join(lines) + "\n"
-
-
-def _all(summary: LogSummary, style: Style, as_json: bool) -> str:
-    if as_json:
-        return json.render(
-            {"schema": SCHEMA, "crash": summary.crash, "reports": list(summary.reports)}
-        )
-    if not summary.reports:
-        return f"no crash report in the log ({summary.lines} lines)\n"
-    lines = []
-    for index, report in enumerate(summary.reports):
-        mark = "→" if index == summary.crash else " "
-        fatal = "fatal" if report.fatal else "not fatal"
-        text = f"{mark} line {report.first_line:>6}  {report.kind:<20} {fatal:<10} "
-        row = text + printable(report.headline)
-        lines.append(style.paint("mark", row) if index == summary.crash else row)
-    return "\n".join(lines) + "\n"
 
 
 def _facts(explanation: Explanation) -> dict[str, Any]:
@@ -102,41 +75,6 @@ def _facts(explanation: Explanation) -> dict[str, Any]:
         "task", "taint", "contradictions", "reports", "unknown",
     )  # fmt: skip
     return {key: getattr(explanation, key) for key in keys}
-
-
-def bit_rows(code: ErrorCode) -> list[str]:
-    """``bit  1  WRITE  1  a write``, a row a bit."""
-    return [
-        f"bit {bit.bit:2}  {bit.name:<6} {int(bit.set)}  {printable(bit.meaning)}"
-        for bit in code.bits
-    ]
-
-
-def render(explanation: Explanation, style: Style) -> str:
-    """The crash's code and what it was about, shorter than ``explain``."""
-    if not explanation.crashed:
-        return printable(explanation.headline or "no crash report found") + "\n"
-    lines = [style.paint("title", printable(explanation.title or ""))]
-    lines += style.row("", explanation.headline or "", label_width=0)
-    code = explanation.error_code
-    if code is not None:
-        lines += style.row(f"{code.trap or 'code'}", f"{code.raw:04x}: {code.meaning}")
-        for row in bit_rows(code):
-            lines += style.row("", row)
-    else:
-        lines += style.row("code", explanation.unknown.get("error_code", "none"))
-    fault, access = explanation.fault_address, explanation.access
-    if fault is not None:
-        lines += style.row("address", f"{fault.value:#x}: {fault.meaning} (from {fault.source})")
-    if access is not None and access.expression:
-        lines += style.row("access", access.expression)
-    for entry in explanation.taint.meanings if explanation.taint else ():
-        lines += style.row("taint", f"{entry.letter}  {entry.meaning}")
-    for text in explanation.contradictions:
-        lines += style.row("!", text)
-    for other in explanation.reports:
-        lines += style.row("also", f"log line {other.line}: {other.title} ({other.relation})")
-    return "\n".join(lines) + "\n"
 
 
 COMMAND = Command(

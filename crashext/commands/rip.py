@@ -13,13 +13,11 @@ from crashext.commands.options import (
     apply_source_options,
 )
 from crashext.engine.escape import printable
-from crashext.engine.model import Rip
 from crashext.engine.verdict import locate_address, locate_crash, read_log
 from crashext.errors import Unknown, UsageError
 from crashext.render import json
-from crashext.render.style import Style
-from crashext.render.text import instruction_line
 from crashext.targets.base import Target
+from crashext.view import rip as view
 
 _SYMBOL = re.compile(r"^([A-Za-z_.$][\w.$]*)(?:\+(0x[0-9a-fA-F]+|\d+))?$")
 
@@ -52,31 +50,6 @@ def resolve(target: Target, words: str) -> int:
         raise UsageError(f"rip: no address for {name}: {reason}") from None
 
 
-def render(rip: Rip, unknown: dict[str, str], style: Style) -> str:
-    """The answer as text: symbol, place, inline chain, source, code."""
-    where = f"{rip.symbol}+0x{rip.offset or 0:x}" if rip.symbol else "no known function"
-    if rip.size:
-        where += f"/0x{rip.size:x}"
-    if rip.module:
-        where += f" [{rip.module}]"
-    address = f"{rip.address:#x}  " if rip.address is not None else ""
-    lines = [address + style.paint("title", printable(where))]
-    if rip.file is not None:
-        column = f":{rip.column}" if rip.column else ""
-        lines.append(f"  {printable(rip.file)}:{rip.line}{column}")
-    for level in rip.inlined[1:]:
-        lines.append(printable(f"  inlined into {level.function} at {level.file}:{level.line}"))
-    for entry in rip.source_context:
-        mark = "→" if entry.line == rip.line else " "
-        text = f"    {mark} {entry.line:5}  {printable(entry.text.expandtabs(8))}"
-        lines.append(style.paint("mark", text) if entry.line == rip.line else text)
-    lines += [instruction_line(entry, style) for entry in rip.disassembly]
-    for key, reason in unknown.items():
-        if key.startswith("rip"):
-            lines.append(style.paint("dim", f"  {key}: {printable(reason)}"))
-    return "\n".join(lines) + "\n"
-
-
 def run(context: Context, args: argparse.Namespace) -> int:
     """Prints where an address is. Exit code 1 when nothing is known of it."""
     target = context.target()
@@ -92,7 +65,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if rip is None:
         context.out.write(f"no RIP: {printable(unknown.get('rip', 'no crash report found'))}\n")
         return 1
-    context.out.write(render(rip, unknown, Style(context.color, context.width)))
+    context.write(view.document(rip, unknown))
     return 0
 
 

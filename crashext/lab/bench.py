@@ -34,6 +34,7 @@ from crashext.lab.store import Dump, Store
 from crashext.lab.template import generate
 from crashext.render import text
 from crashext.targets.log import LogTarget
+from crashext.view import explain as view
 
 _SCRIPTS = Path(crashext.__file__).resolve().parent.parent / "drgn_scripts"
 #: A guest with eight times the memory and about a hundred times the tasks of user space.
@@ -130,7 +131,7 @@ def of_logs(dump: Dump, tries: int) -> Iterator[Measurement]:
 
     def answer() -> None:
         target = LogTarget(typical)
-        text.render(explain(target, read_log(target)), color=False, width=100, verbose=False)
+        text.render(view.document(explain(target, read_log(target))))
 
     answer()
     milliseconds = 1000 * timed(answer, 3 * tries)

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Optional
 
 from crashext.engine.escape import printable
+from crashext.render.width import columns, fold, pad
 
 _SGR = {
     "title": "1",
@@ -27,31 +27,23 @@ class Style:
         self.width = max(60, width)
 
     def paint(self, name: str, text: str) -> str:
-        """``text`` (already safe) in the style ``name``."""
-        if not self.color or not text:
+        """``text`` (already safe) in the style ``name``; plain when there is no such style."""
+        if not self.color or not text or name not in _SGR:
             return text
         return f"\x1b[{_SGR[name]}m{text}\x1b[0m"
 
-    def row(self, label: str, text: str, *, label_width: int = 8, wrap: bool = True) -> list[str]:
+    def row(self, label: str, text: str, label_width: int = 8, tone: str = "") -> list[str]:
         """``  label  text`` with continuation lines under the text; untrusted text is escaped."""
-        pad = " " * (label_width + 2)
+        indent = " " * (label_width + 2)
         lines: list[str] = []
         for raw in text.split("\n"):
-            safe = printable(raw)
-            if wrap and len(safe) + len(pad) > self.width:
-                lines += textwrap.wrap(
-                    safe,
-                    self.width - len(pad),
-                    break_on_hyphens=False,
-                    subsequent_indent=" " * (len(safe) - len(safe.lstrip())),
-                ) or [""]
-            else:
-                lines.append(safe)
-        head = self.paint("label", label.ljust(label_width))
-        return [f"  {head}{lines[0]}"] + [pad + line for line in lines[1:]]
+            lines += fold(printable(raw), self.width - len(indent))
+        lines = [self.paint(tone, line) for line in lines]
+        head = self.paint("label", pad(label, label_width))
+        return [f"  {head}{lines[0]}", *(indent + line for line in lines[1:])]
 
     def columns(self, left: str, right: str, right_style: Optional[str] = None) -> str:
         """``left`` and ``right`` on one line, the right one flush with the width if it fits."""
-        gap = max(2, self.width - len(left) - len(right))
+        gap = max(2, self.width - columns(left) - columns(right))
         shown = self.paint(right_style, right) if right_style else right
         return self.paint("title", left) + " " * gap + shown

@@ -21,6 +21,7 @@ from crashext.lab.store import Dump
 from crashext.opening import open_target
 from crashext.render import text
 from crashext.targets.drgn import DrgnTarget
+from crashext.view import explain as view
 
 PAGE = 4096
 
@@ -42,7 +43,7 @@ def answer(target: DrgnTarget) -> Explanation:
     explanation = explain(target, read_log(target))
     failures = {key: why for key, why in explanation.unknown.items() if why.startswith(FAILURE)}
     assert failures == {}
-    assert text.render(explanation, verbose=True).endswith("\n")
+    assert text.render(view.document(explanation, verbose=True)).endswith("\n")
     return explanation
 
 
@@ -138,6 +139,6 @@ def test_a_control_sequence_in_a_task_s_name_does_not_reach_the_terminal(
     session = target.session
     task = session.task_object(session.kernel.crashed_task(summary.reports[summary.crash]))
     overlay(target.prog, task.comm.address_, b"\x1b[2Jx\x07\0\0\0\0\0\0\0\0\0\0")
-    shown = text.render(explain(target, summary), verbose=True)
+    shown = text.render(view.document(explain(target, summary), verbose=True))
     assert "\x1b" not in shown
     assert "\x07" not in shown

@@ -13,6 +13,7 @@ from crashext.errors import Unknown
 from crashext.render import text
 from crashext.targets.base import ExceptionFrame, Symbol
 from crashext.targets.log import LogTarget
+from crashext.view import explain as view
 
 OOPS = """\
 [    1.0] BUG: kernel NULL pointer dereference, address: 0000000000000000
@@ -57,7 +58,8 @@ def test_the_rest_of_the_answer_is_given() -> None:
     target = BrokenTarget(OOPS)
     explanation = explain(target, read_log(target))
     assert explanation.kind == "null-deref"
-    assert f"kernel: {FAILURE}: RuntimeError: broken" in " ".join(text.render(explanation).split())
+    shown = " ".join(text.render(view.document(explanation)).split())
+    assert f"kernel: {FAILURE}: RuntimeError: broken" in shown
 
 
 class LiveTarget(LogTarget):

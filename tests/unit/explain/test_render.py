@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from crashext.engine.verdict import explain, read_log
 from crashext.render import json as json_form
 from crashext.render import text
 from crashext.targets.log import LogTarget
+from crashext.view import explain as view
 
 SEED = Path(__file__).parents[2] / "data" / "logs" / "seed-3.10.log"
 
@@ -25,8 +27,12 @@ def seed() -> Explanation:
     return explain(target, read_log(target))
 
 
+def shown(explanation: Explanation, *, verbose: bool = False, **layout: Any) -> str:
+    return text.render(view.document(explanation, verbose=verbose), **layout)
+
+
 def test_first_screen_of_the_seed(seed: Explanation) -> None:
-    lines = text.render(seed, width=100).splitlines()
+    lines = shown(seed, width=100).splitlines()
     assert lines[0].startswith("NULL pointer write in hello_cleanup [hello_2]")
     assert lines[0].endswith("confidence: high")
     assert "  path    SyS_delete_module → hello_cleanup" in lines
@@ -35,23 +41,23 @@ def test_first_screen_of_the_seed(seed: Explanation) -> None:
 
 
 def test_no_line_is_wider_than_asked(seed: Explanation) -> None:
-    rendered = text.render(seed, width=72)
+    rendered = shown(seed, width=72)
     assert max(len(line) for line in rendered.splitlines()) <= 72
 
 
 def test_without_color_there_is_no_escape(seed: Explanation) -> None:
-    assert "\x1b" not in text.render(seed, color=False, verbose=True)
+    assert "\x1b" not in shown(seed, color=False, verbose=True)
 
 
 def test_color_marks_the_faulting_instruction(seed: Explanation) -> None:
-    rendered = text.render(seed, color=True, verbose=True)
+    rendered = shown(seed, color=True, verbose=True)
     assert "\x1b[1;31m  → ffffffffa05cc012  movl $0x1,0x0\x1b[0m" in rendered
 
 
 def test_hostile_names_do_not_reach_the_terminal() -> None:
     log = SEED.read_text().replace("[hello_2]", "[he\x1b]0;owned\x07llo]")
     target = LogTarget(log)
-    rendered = text.render(explain(target, read_log(target)), verbose=True)
+    rendered = shown(explain(target, read_log(target)), verbose=True)
     assert "\x1b" not in rendered
     assert "\x07" not in rendered
 
@@ -84,5 +90,5 @@ def test_every_kind_has_a_title_a_headline_and_a_next_step(kind: Kind) -> None:
 def test_text_without_a_crash() -> None:
     target = LogTarget("[    0.000000] Linux version 6.1.0\n[    1.0] eth0: link up\n")
     explanation = explain(target, read_log(target))
-    assert text.render(explanation) == "No crash report in this log (2 lines).\n"
+    assert shown(explanation) == "No crash report in this log (2 lines).\n"
     assert explanation.crashed is False

@@ -26,8 +26,9 @@ from crashext.engine.modules import (
     Unloaded,
 )
 from crashext.errors import UsageError
-from crashext.render import mods as text
+from crashext.render import text
 from crashext.targets.log import LogTarget
+from crashext.view import mods as view
 
 SEED = (Path(__file__).parents[2] / "data" / "logs" / "seed-3.10.log").read_text()
 
@@ -184,7 +185,7 @@ def report(**fields: Any) -> ModsReport:
 
 
 def shown(given: ModsReport, **options: Any) -> list[str]:
-    return text.render(given, **options).splitlines()
+    return text.render(view.document(given, **options)).splitlines()
 
 
 def test_difference_with_address_and_bytes() -> None:

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ``mods`` report for a person: a summary line, a table, and one page for a module."""
+"""What ``mods`` says: a summary, a table, and a page for each module that was named."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Optional
 
-from crashext.engine.escape import printable
 from crashext.engine.integrity import Difference, Integrity
 from crashext.engine.model import Module
 from crashext.engine.modules import (
@@ -21,7 +19,16 @@ from crashext.engine.modules import (
     Unloaded,
     taint_words,
 )
-from crashext.render.style import Style
+from crashext.view.document import (
+    Column,
+    Document,
+    Piece,
+    Row,
+    Table,
+    TableRow,
+    line,
+    row,
+)
 
 #: Rows of one kind on a module's page, unless verbose.
 _ROWS = 12
@@ -29,33 +36,49 @@ _ROWS = 12
 _DIFFERENCES = 8
 _UNKNOWN = "?"
 
+_COLUMNS = (
+    Column("MODULE", 6, 24),
+    Column("BASE", 16, 16),
+    Column("SIZE", 8, 8, right=True),
+    Column("STATE", 9, 9),
+    Column("REFS", 4, 4, right=True),
+    Column("TAINT", 5, 5),
+    Column("USED BY"),
+)
 
-def render(
-    report: ModsReport, *, color: bool = False, width: int = 100, verbose: bool = False
-) -> str:
-    """The whole text, ending in a newline."""
-    style = Style(color, width)
-    if report.details:
-        lines: list[str] = []
-        for detail in report.details:
-            lines += [*_page(detail, report, style, verbose), ""]
-        lines.pop()
-    else:
-        summary = textwrap.wrap(summary_text(report.summary), style.width, subsequent_indent="  ")
-        lines = [*(style.paint("title", line) for line in summary), ""]
-        lines += _table(report.modules, style, verbose)
-        lines += _integrity_rows(report.integrity, style, verbose)
-        if report.last_unloaded or report.unloaded is not None:
-            lines += _unloaded(report.last_unloaded, report.unloaded, style, verbose)
-    for label, texts in (
-        ("stray", report.stray),
-        ("note", report.notes),
-        ("damage", report.damage),
-        ("unknown", _reasons(report.unknown, verbose)),
-    ):
-        for text in texts:
-            lines += style.row(label, text)
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+def document(report: ModsReport, *, verbose: bool = False) -> Document:
+    """The answer in the order of reading."""
+    made = Document()
+    for index, detail in enumerate(report.details):
+        _page(made, detail, report, verbose, apart=index > 0)
+    if not report.details:
+        made.heading(summary_text(report.summary))
+        if report.modules:
+            rows = [_row(module, verbose) for module in report.modules]
+            made.parts.append(Table(_COLUMNS, rows, apart=True))
+        else:
+            made.rows([row(None, "no module fits")], apart=True)
+        made.rows(
+            (
+                entry
+                for name, result in report.integrity.items()
+                for entry in _integrity(name, result, verbose)
+            ),
+            apart=True,
+        )
+        made.rows(_unloaded(report.last_unloaded, report.unloaded, verbose), apart=True)
+    made.rows(
+        row(label, text)
+        for label, texts in (
+            ("stray", report.stray),
+            ("note", report.notes),
+            ("damage", report.damage),
+            ("unknown", _reasons(report.unknown)),
+        )
+        for text in texts
+    )
+    return made
 
 
 def summary_text(summary: ModuleSummary) -> str:
@@ -84,44 +107,23 @@ def summary_text(summary: ModuleSummary) -> str:
     return text + ": " + "; ".join(part for part in parts if part)
 
 
-def _table(modules: Sequence[Module], style: Style, verbose: bool) -> list[str]:
-    if not modules:
-        return ["  no module fits"]
-    name_width = min(max(6, *(len(printable(m.name)) for m in modules)), 24)
-    head = f"  {'MODULE':{name_width}}  {'BASE':16}  {'SIZE':>8}  {'STATE':9}  REFS  TAINT  USED BY"
-    lines = [style.paint("label", head)]
-    indent = " " * 6
-    for module in modules:
-        lines.append(_row(module, name_width, style))
-        if module.why:
-            text = " · ".join(module.why)
-            lines += [
-                indent + line.strip() for line in style.row("", text, label_width=len(indent) - 2)
-            ]
-        facts = _facts(module) if module.suspect or verbose else []
-        facts += module.damage
-        for fact in facts:
-            lines += [
-                style.paint("dim", indent + line.strip())
-                for line in style.row("", fact, label_width=len(indent) - 2)
-            ]
-    return lines
-
-
-def _row(module: Module, name_width: int, style: Style) -> str:
-    mark = style.paint("mark", "!") if module.suspect else " "
-    base = f"{module.address:016x}" if module.address is not None else _UNKNOWN
-    size = f"{module.size}" if module.size is not None else _UNKNOWN
-    refs = f"{module.refcount}" if module.refcount is not None else _UNKNOWN
+def _row(module: Module, verbose: bool) -> TableRow:
+    notes = [line(" · ".join(module.why))] if module.why else []
+    facts = _facts(module) if module.suspect or verbose else []
+    notes += [line(fact, aside=True) for fact in [*facts, *module.damage]]
     taints = _UNKNOWN if module.taints is None else (module.taints or "-")
-    room = max(10, style.width - name_width - 58)
-    users = ",".join(module.used_by) or "-"
-    if len(users) > room:
-        users = f"{users[: room - 5]}… ({len(module.used_by)})"
-    name = printable(module.name)
-    return (
-        f"{mark} {name:{name_width}}  {base:16}  {size:>8}  {module.state or _UNKNOWN:9}  "
-        f"{refs:>4}  {printable(taints):5}  {printable(users)}"
+    return TableRow(
+        (
+            Piece(module.name, "module"),
+            Piece(f"{module.address:016x}" if module.address is not None else _UNKNOWN, "address"),
+            Piece(f"{module.size}" if module.size is not None else _UNKNOWN),
+            Piece(module.state or _UNKNOWN),
+            Piece(f"{module.refcount}" if module.refcount is not None else _UNKNOWN),
+            Piece(taints),
+            Piece(",".join(module.used_by) or "-"),
+        ),
+        module.suspect,
+        notes,
     )
 
 
@@ -144,75 +146,76 @@ def _facts(module: Module) -> list[str]:
     return rows
 
 
-def _page(detail: ModuleDetail, report: ModsReport, style: Style, verbose: bool) -> list[str]:
+def _page(
+    made: Document, detail: ModuleDetail, report: ModsReport, verbose: bool, *, apart: bool
+) -> None:
     module = detail.module
     words = ", ".join(taint_words(module.taints))
     if module.taints == "":
         words = "in-tree, no taint"
     state = module.state or "state unknown"
-    left = f"{printable(module.name)}: {printable(state)}" + (
-        f", {printable(words)}" if words else ""
+    made.heading(
+        f"{module.name}: {state}" + (f", {words}" if words else ""),
+        "suspect" if module.suspect else "",
+        "bad",
+        apart=apart,
     )
-    lines = [
-        style.columns(left, "suspect" if module.suspect else "", "bad"),
-        "",
-    ]
+    made.rows(_page_rows(detail, report, verbose), apart=True)
+
+
+def _page_rows(detail: ModuleDetail, report: ModsReport, verbose: bool) -> Iterable[Row]:
+    module = detail.module
     for text in module.why:
-        lines += style.row("why", text)
-    lines += _identity(detail, style)
-    lines += _memory(detail, style, verbose)
+        yield row("why", text)
+    yield from _identity(detail)
+    yield from _memory(detail, verbose)
     for label, function in (("init", detail.init), ("exit", detail.exit)):
         if function is not None:
-            lines += style.row(label, _function(function))
+            yield row(label, _function(function))
     if detail.permanent:
-        lines += style.row("", "it has no exit function: it cannot be unloaded (permanent)")
-    lines += _parameters(detail.parameters, style)
-    lines += _exports(detail.exports, style, verbose)
-    lines += _pointers(detail, style, verbose)
+        yield row("", "it has no exit function: it cannot be unloaded (permanent)")
+    yield from _parameters(detail.parameters)
+    yield from _exports(detail.exports, verbose)
+    yield from _pointers(detail, verbose)
     if module.name in report.integrity:
-        lines += _integrity(module.name, report.integrity[module.name], style, verbose)
+        yield from _integrity(module.name, report.integrity[module.name], verbose)
     for text in [*module.damage, *detail.damage]:
-        lines += style.row("damage", text)
-    for text in _reasons(detail.unknown, True):
-        lines += style.row("unknown", text)
-    return lines
+        yield row("damage", text)
+    for text in _reasons(detail.unknown):
+        yield row("unknown", text)
 
 
-def _identity(detail: ModuleDetail, style: Style) -> list[str]:
+def _identity(detail: ModuleDetail) -> Iterable[Row]:
     module = detail.module
-    lines: list[str] = []
     for fact in _facts(module):
-        lines += style.row("file", fact)
+        yield row("file", fact)
     references = f"{module.refcount} references" if module.refcount is not None else ""
     if module.refcount == 1:
         references = "1 reference"
     users = f"used by {', '.join(module.used_by)}" if module.used_by else "used by no module"
     if references:
-        lines += style.row("refs", f"{references}, {users}")
+        yield row("refs", f"{references}, {users}")
     if detail.depends is not None:
-        lines += style.row("needs", ", ".join(detail.depends) or "no other module")
+        yield row("needs", ", ".join(detail.depends) or "no other module")
     places = list(detail.sysfs)
     if detail.struct_address is not None:
         places.insert(0, f"struct module at {detail.struct_address:016x}")
     if detail.kobject is not None:
         places.insert(1, f"kobject at {detail.kobject:016x}")
     if places:
-        lines += style.row("at", ", ".join(places))
-    return lines
+        yield row("at", ", ".join(places))
 
 
-def _memory(detail: ModuleDetail, style: Style, verbose: bool) -> list[str]:
-    lines: list[str] = []
+def _memory(detail: ModuleDetail, verbose: bool) -> Iterable[Row]:
     for region in detail.module.regions:
         note = "  freed after init" if region.freed else ""
-        lines += style.row("memory", f"{region.address:016x} {region.size:8}  {region.kind}{note}")
+        yield row("memory", f"{region.address:016x} {region.size:8}  {region.kind}{note}")
     sections = detail.sections or []
     shown = [s for s in sections if verbose or not s.name.startswith((".note", ".rodata.str"))]
     for section in sorted(shown, key=lambda s: s.address):
         size = f"{section.size:8}" if section.size is not None else f"{_UNKNOWN:>8}"
         note = "  freed after init" if section.freed else ""
-        lines += style.row("section", f"{section.address:016x} {size}  {section.name}{note}")
-    return lines
+        yield row("section", f"{section.address:016x} {size}  {section.name}{note}")
 
 
 def _function(function: FunctionPointer) -> str:
@@ -222,8 +225,7 @@ def _function(function: FunctionPointer) -> str:
     return f"{text}, {function.note}" if function.note else text
 
 
-def _parameters(parameters: Optional[Sequence[Parameter]], style: Style) -> list[str]:
-    lines: list[str] = []
+def _parameters(parameters: Optional[Sequence[Parameter]]) -> Iterable[Row]:
     for parameter in parameters or ():
         value = parameter.value if parameter.value is not None else f"? ({parameter.why})"
         kind = f"  {parameter.type}" if parameter.type else ""
@@ -231,60 +233,47 @@ def _parameters(parameters: Optional[Sequence[Parameter]], style: Style) -> list
         text = f"{parameter.name} = {value}{kind}{mode}"
         if parameter.description:
             text += f"  {parameter.description}"
-        lines += style.row("param", text)
-    return lines
+        yield row("param", text)
 
 
-def _exports(exports: Optional[Sequence[Export]], style: Style, verbose: bool) -> list[str]:
-    lines: list[str] = []
+def _exports(exports: Optional[Sequence[Export]], verbose: bool) -> Iterable[Row]:
     rows = list(exports or ())
     limit = len(rows) if verbose else _ROWS
     for export in rows[:limit]:
         gpl = "  GPL only" if export.gpl else ""
         users = f"  used by {', '.join(export.users)}" if export.users else ""
-        lines += style.row("export", f"{export.address:016x}  {export.name}{gpl}{users}")
+        yield row("export", f"{export.address:016x}  {export.name}{gpl}{users}")
     if len(rows) > limit:
-        lines += style.row("", f"… and {len(rows) - limit} more (-v shows them)")
-    return lines
+        yield row("", f"… and {len(rows) - limit} more (-v shows them)")
 
 
-def _pointers(detail: ModuleDetail, style: Style, verbose: bool) -> list[str]:
-    lines: list[str] = []
+def _pointers(detail: ModuleDetail, verbose: bool) -> Iterable[Row]:
     rows = sorted(detail.pointers or (), key=lambda pointer: pointer.kind)
     for kind, group in groupby(rows, key=lambda pointer: pointer.kind):
         found = list(group)
         limit = len(found) if verbose else _ROWS
         for pointer in found[:limit]:
-            lines += style.row("points", f"{kind}: {pointer.text}")
+            yield row("points", f"{kind}: {pointer.text}")
         if len(found) > limit:
-            lines += style.row("", f"… and {len(found) - limit} more of this kind (-v)")
+            yield row("", f"… and {len(found) - limit} more of this kind (-v)")
     if detail.pointers is not None and not rows:
-        lines += style.row("points", "nothing that was looked at in the kernel points into it")
-    return lines
+        yield row("points", "nothing that was looked at in the kernel points into it")
 
 
-def _integrity_rows(results: dict[str, Integrity], style: Style, verbose: bool) -> list[str]:
-    lines: list[str] = []
-    for name, result in results.items():
-        lines += _integrity(name, result, style, verbose)
-    return ["", *lines] if lines else []
-
-
-def _integrity(name: str, result: Integrity, style: Style, verbose: bool) -> list[str]:
-    lines = style.row("code", integrity_text(name, result))
+def _integrity(name: str, result: Integrity, verbose: bool) -> Iterable[Row]:
+    yield row("code", integrity_text(name, result))
     limit = len(result.differences) if verbose else _DIFFERENCES
     for difference in result.differences[:limit]:
-        lines += style.row("", difference_text(difference))
+        yield row("", difference_text(difference))
     hidden = len(result.differences) - limit if len(result.differences) > limit else 0
     if hidden or result.more:
         how = " (-v shows them)" if hidden else ""
-        lines += style.row("", f"… and {hidden + result.more} more{how}")
+        yield row("", f"… and {hidden + result.more} more{how}")
     if verbose and result.patched:
         allowed = ", ".join(f"{count} {what}" for what, count in sorted(result.patched.items()))
-        lines += style.row("", f"patched as the kernel does: {allowed}")
+        yield row("", f"patched as the kernel does: {allowed}")
     for text in result.skipped:
-        lines += style.row("", f"not compared: {text}")
-    return lines
+        yield row("", f"not compared: {text}")
 
 
 def integrity_text(name: str, result: Integrity) -> str:
@@ -315,34 +304,28 @@ def _spaced(digits: str) -> str:
     return " ".join(pairs[:16]) + (" …" if len(pairs) > 16 else "")
 
 
-def _unloaded(
-    last: Optional[str], unloaded: Optional[Unloaded], style: Style, verbose: bool
-) -> list[str]:
-    lines = [""]
+def _unloaded(last: Optional[str], unloaded: Optional[Unloaded], verbose: bool) -> Iterable[Row]:
     if last:
-        lines += style.row("gone", f"last unloaded: {last}")
+        yield row("gone", f"last unloaded: {last}")
     if unloaded is None:
-        return lines
+        return
     for module in unloaded.tainted:
         times = f", {module.count} times" if module.count and module.count > 1 else ""
-        lines += style.row(
-            "gone", f"unloaded and tainting ({module.taints or '?'}): {module.name}{times}"
-        )
+        yield row("gone", f"unloaded and tainting ({module.taints or '?'}): {module.name}{times}")
     for freed in unloaded.ranges:
-        lines += style.row("gone", f"{freed.address:016x} {freed.size:8}  {freed.what}")
+        yield row("gone", f"{freed.address:016x} {freed.size:8}  {freed.what}")
     limit = len(unloaded.left_behind) if verbose else _ROWS
     for pointer in unloaded.left_behind[:limit]:
-        lines += style.row("left", f"{pointer.kind}: {pointer.text}")
+        yield row("left", f"{pointer.kind}: {pointer.text}")
     if len(unloaded.left_behind) > limit:
-        lines += style.row("", f"… and {len(unloaded.left_behind) - limit} more (-v shows them)")
+        yield row("", f"… and {len(unloaded.left_behind) - limit} more (-v shows them)")
     if verbose:
-        for text in _reasons(unloaded.unknown, True):
-            lines += style.row("unknown", text)
-    return lines if len(lines) > 1 else []
+        for text in _reasons(unloaded.unknown):
+            yield row("unknown", text)
 
 
-def _reasons(unknown: dict[str, str], verbose: bool) -> list[str]:
-    """Reasons, the keys that share one on one line; addresses of the rest only when verbose."""
+def _reasons(unknown: dict[str, str]) -> list[str]:
+    """Reasons, the keys that share one on one line."""
     merged: dict[str, list[str]] = {}
     for key, reason in unknown.items():
         merged.setdefault(reason, []).append(key.replace("modules.", ""))
