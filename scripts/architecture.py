@@ -29,7 +29,7 @@ PACKAGES = ("crashext", "drgn_scripts", "pykdump")
 #: (name, prefixes of modules), the lowest first. A module belongs to the room with its longest
 #: prefix. It may import from its own room and from those before it.
 ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("words", ("crashext", "crashext.errors", "crashext.engine", "crashext.engine.words",
+    ("words", ("crashext.errors", "crashext.engine", "crashext.engine.words",
                "crashext.engine.escape", "crashext.engine.errno", "crashext.engine.exitcode",
                "crashext.engine.template", "crashext.engine.elf",
                "crashext.engine.arch.names", "crashext.engine.arch.addresses")),
@@ -53,11 +53,12 @@ ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
                  "crashext.engine.place",
                  "crashext.engine.setting", "crashext.engine.title", "crashext.engine.story",
                  "crashext.engine.advice", "crashext.engine.particulars",
-                 "crashext.engine.verdict")),
+                 "crashext.engine.verdict", "crashext.engine.checks")),
     ("kernel", ("crashext.kernel",)),
     ("pykdump", ("crashext.pykdump",)),
     ("targets", ("crashext.targets",)),
     ("opening", ("crashext.opening",)),
+    ("interface", ("crashext", "crashext.api")),
     ("view", ("crashext.view",)),
     ("render", ("crashext.render", "crashext.terminal")),
     ("commands", ("crashext.commands",)),

@@ -77,9 +77,13 @@ class Case:
         *,
         crash: Optional[str] = None,
         drgn: Optional[str] = None,
+        check: Optional[Check] = None,
     ) -> None:
-        """Adds a piece of evidence with the commands that check it."""
-        self.explanation.evidence.append(Evidence(claim, source, detail, Check(crash, drgn)))
+        """Adds a piece of evidence with the commands that check it: ``check``
+        (:mod:`crashext.engine.checks`), or those of one claim alone."""
+        self.explanation.evidence.append(
+            Evidence(claim, source, detail, check or Check(crash, drgn))
+        )
 
     def contradict(self, text: str) -> None:
         self.explanation.contradictions.append(text)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional
 
-from crashext.engine import decide, reading, values
+from crashext.engine import checks, decide, reading, values
 from crashext.engine.arch.names import Trap
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Access, FaultAddress, RegisterValue
@@ -130,8 +130,7 @@ def error_code(case: Case) -> None:
         log_source(report.error_code_line)
         if report is not None and report.error_code is not None
         else "memory",
-        crash="log",
-        drgn="print(get_dmesg(prog).decode())",
+        check=checks.log(),
     )
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import re
 from typing import Optional
 
-from crashext.engine import blame, cause
+from crashext.engine import blame, cause, checks
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
@@ -54,16 +54,14 @@ def locate(case: Case) -> None:
         case.claim(
             f"RIP is {logged.text()}",
             log_source(logged.line_no),
-            crash=f"sym {address:x}" if address else None,
-            drgn=f"prog.symbol(0x{address:x})" if address else None,
+            check=checks.symbol(address) if address else None,
         )
     elif symbol is not None and case.frame is not None:
         case.claim(
             f"RIP is {symbol.name}+0x{symbol.offset:x}",
             "memory",
             case.frame.how,
-            crash=f"sym {address:x}",
-            drgn=f"prog.symbol(0x{address:x})",
+            check=checks.symbol(address or 0),
         )
     if rip.symbol is not None:
         _source(case, rip, address)
@@ -120,8 +118,7 @@ def _source(case: Case, rip: Rip, address: Optional[int]) -> None:
         f"0x{address:x} is {place_text(innermost)}",
         "DWARF",
         " inlined into ".join(place_text(level) for level in chain) if len(chain) > 1 else "",
-        crash=f"dis -s {address:x}",
-        drgn=f"prog.source_location(0x{address:x})",
+        check=checks.source_line(address or 0),
     )
     if innermost.file is None or innermost.line is None:
         return
@@ -208,8 +205,7 @@ def disassemble(case: Case) -> None:
         f"the instruction is {rip.instruction}",
         "memory" if report is None or report.code is None else log_source(report.code.line_no),
         lines[center].bytes,
-        crash=f"dis {rip.address:x}" if rip.address else None,
-        drgn=f"prog.read(0x{rip.address:x}, 15).hex()" if rip.address else None,
+        check=checks.instruction(rip.address) if rip.address else None,
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Optional
 
-from crashext.engine import cause, particulars, values
+from crashext.engine import cause, checks, particulars, values
 from crashext.engine import modules as module_engine
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
@@ -214,6 +214,5 @@ def other_reports(case: Case) -> None:
     case.claim(
         f"the report begins: {case.report.headline}",
         log_source(case.report.first_line),
-        crash="log",
-        drgn="print(get_dmesg(prog).decode())",
+        check=checks.log(),
     )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Optional
 
 from crashext.engine.case import FAILURE
 from crashext.engine.kinds import registry
@@ -218,25 +217,21 @@ def _unknown(explanation: Explanation, verbose: bool) -> Iterable[str]:
             yield f"{key}: {reason}"
 
 
-def _commands(checks: dict[str, Optional[str]], debuggers: Iterable[str]) -> list[list[Piece]]:
+def _commands(check: Check, debuggers: Iterable[str]) -> list[list[Piece]]:
     return [
         [Piece(f"{name}> ", "prompt"), Piece(command, "command")]
         for name in debuggers
-        if (command := checks.get(name))
+        if (command := check.commands().get(name))
     ]
 
 
 def _by_hand(explanation: Explanation, debuggers: tuple[str, ...]) -> Iterable[Line]:
     """The commands for the piece of evidence that shows most: the one from debug info."""
-    can = [entry for entry in explanation.evidence if _commands(_checks(entry.check), debuggers)]
+    can = [entry for entry in explanation.evidence if _commands(entry.check, debuggers)]
     if can:
         best = next((entry for entry in can if entry.source == "DWARF"), can[0])
-        for pieces in _commands(_checks(best.check), debuggers):
+        for pieces in _commands(best.check, debuggers):
             yield line(*pieces)
-
-
-def _checks(check: Check) -> dict[str, Optional[str]]:
-    return {"crash": check.crash, "drgn": check.drgn}
 
 
 def _blocks(explanation: Explanation, debuggers: tuple[str, ...]) -> Iterable[Block]:
@@ -261,7 +256,7 @@ def _blocks(explanation: Explanation, debuggers: tuple[str, ...]) -> Iterable[Bl
         evidence.append(line(f"{entry.claim}  [{entry.source}]"))
         if entry.detail:
             evidence.append(line(entry.detail, depth=1))
-        commands = _commands(_checks(entry.check), debuggers)
+        commands = _commands(entry.check, debuggers)
         if commands:
             pieces = [piece for command in commands for piece in (*command, Piece("   "))]
             evidence.append(line(*pieces[:-1], depth=1))

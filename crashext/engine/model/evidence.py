@@ -15,6 +15,12 @@ class Check:
 
     crash: Optional[str] = None
     drgn: Optional[str] = None
+    gdb: Optional[str] = None
+
+    def commands(self) -> dict[str, str]:
+        """Debugger's name → command, of those that can."""
+        every = {"crash": self.crash, "drgn": self.drgn, "gdb": self.gdb}
+        return {name: command for name, command in every.items() if command}
 
 
 @dataclass
