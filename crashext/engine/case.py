@@ -117,7 +117,7 @@ class Case:
 
         After a report that was not fatal the kernel went on: its stacks are of something else.
         """
-        if self.report is not None and not self.report.fatal and self.target.name != "log":
+        if self.report is not None and not self.report.fatal and self.target.has_memory:
             self.reasons.setdefault(
                 key, "the kernel went on after this report: memory no longer shows it"
             )

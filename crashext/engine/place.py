@@ -258,9 +258,9 @@ def stack(case: Case) -> None:
             StackFrame(rip.symbol, rip.offset, rip.size, rip.module, address=rip.address)
         )
     explanation.stack += [frame.shown() for frame in report.frames]
-    if case.target.name != "log":
+    if case.target.has_memory:
         _add_lines(case, explanation.stack)
-    if case.target.name != "log" and "stack" in case.reasons:
+    if case.target.has_memory and "stack" in case.reasons:
         explanation.unknown["stack"] = f"from the log only: {case.reasons['stack']}"
 
 

@@ -121,7 +121,7 @@ def unloaded_code(case: Case) -> None:
     explanation.unknown["culprit.function"] = f"the symbols of {name} went with it"
     case.claim(
         f"RIP is in no module, and {name} was unloaded last",
-        "memory" if case.target.name != "log" else "log",
+        "memory" if case.target.has_memory else "log",
         crash="mod",
         drgn="prog['last_unloaded_module']",
     )

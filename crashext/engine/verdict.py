@@ -100,14 +100,14 @@ def _open(target: Target, summary: LogSummary) -> Case:
 
 def _no_crash(case: Case) -> Explanation:
     explanation = case.explanation
-    where = "this log" if case.target.name == "log" else "the log of this dump"
+    where = "the log of this dump" if case.target.has_memory else "this log"
     explanation.headline = f"No crash report in {where} ({case.summary.lines} lines)."
     for note in case.summary.notes:
         explanation.unknown.setdefault("log", note)
     for key in _NEEDS_REASON:
         if getattr(explanation, key) is None:
             explanation.unknown.setdefault(key, "no crash report found")
-    if case.target.name != "log":
+    if case.target.has_memory:
         # A machine that hung without a word: its dump still shows what the CPUs were doing.
         setting.findings(case)
     return explanation

@@ -91,6 +91,8 @@ class Target(Protocol):
 
     #: "log", "crash" or "drgn"
     name: str
+    #: Whether the crashed kernel's memory can be read; a log has none.
+    has_memory: bool
     #: Directories under which source files are looked for, or OLD=NEW path prefixes (--source-dir).
     source_dirs: list[str]
     #: Directories under which module debug files are looked for (-S). Appended to before the first

@@ -27,6 +27,7 @@ class LogTarget:
     """A log given as text or as an open binary stream (read once, in bounded memory)."""
 
     name = "log"
+    has_memory = False
 
     def __init__(self, source: Union[str, BinaryIO], path: str = "-") -> None:
         self.path = path

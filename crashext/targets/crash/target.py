@@ -47,6 +47,7 @@ class CrashTarget:
     """
 
     name = "crash"
+    has_memory = True
 
     def __init__(
         self, source_dirs: Optional[list[str]] = None, why_shallow: str = "drgn is not used"

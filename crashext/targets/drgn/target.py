@@ -43,6 +43,7 @@ class DrgnTarget(ModuleQuestions):
     """
 
     name = "drgn"
+    has_memory = True
 
     def __init__(
         self,
