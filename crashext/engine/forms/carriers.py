@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What carried the whole text."""
+"""What carried the whole text: mail, a page, journal or container records, pstore's parts.
+
+The first block shows which. What is no carrier's passes as it is; a carrier's lines are unpacked
+one by one, and each logical line keeps the number of the line that it came from.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Optional
+
+from crashext.engine.forms import mail, pages, pstore, records
+from crashext.engine.forms.packed import plain
+
+#: So many bytes at the beginning decide what the text is.
+SAMPLE = 256 * 1024
+#: So many bytes of a line are kept; see reader.MAX_LINE_BYTES.
+_MAX_LINE = 64 * 1024
+#: A page may be one single line.
+_MAX_PAGE_LINE = 4 << 20
+
+#: (number in the person's file, the line without its end)
+Numbered = tuple[int, bytes]
+_NBSP = "\xa0".encode()
 
 
 class Part(NamedTuple):
@@ -45,9 +63,93 @@ class Numbers:
 
     def last(self, lines: int) -> int:
         """How many lines the person's file has."""
-        return self._numbers[-1] if self.mapped and self._numbers else lines
+        return max(self._numbers) if self.mapped and self._numbers else lines
 
 
-def parts(blocks: Iterator[bytes], whole: bool = False) -> Iterator[Part]:
+def parts(blocks: Iterator[bytes]) -> Iterator[Part]:
+    """The text of a file in the kernel's own lines.
+
+    :raises CrashextError: packed in a way that this Python cannot unpack.
+    """
+    text = plain(blocks)
+    head = next(text, b"")
+    while len(head) < SAMPLE:
+        block = next(text, b"")
+        if not block:
+            break
+        head += block
+    if b"\r" in head and b"\n" not in head:
+        for block in _chain(head, text):
+            yield Part(block.replace(b"\r", b"\n"))
+        return
+    undo = _undo(head)
+    if undo is None:
+        for block in _chain(head, text):
+            yield Part(block.replace(_NBSP, b" ") if _NBSP in block else block)
+        return
+    yield from _blocks(undo(_lines(_chain(head, text))))
+
+
+def _undo(head: bytes) -> Optional[Callable[[Iterable[Numbered]], Iterator[Numbered]]]:
+    """What undoes the carrier of a text that begins like this; None: there is none."""
+    steps: list[Callable[[Iterable[Numbered]], Iterator[Numbered]]] = []
+    if mail.is_mail(head):
+        steps.append(mail.bodies)
+    elif mail.is_quoted_printable(head):
+        steps.append(mail.quoted_printable)
+    elif records.is_journal(head):
+        steps.append(records.journal)
+    elif records.is_json(head):
+        steps.append(records.json_messages)
+    elif pstore.is_pstore(head):
+        steps.append(pstore.in_order)
+    if not steps and pages.is_page(head):
+        steps.append(pages.text_of)
+    if not steps:
+        return None
+
+    def undo(lines: Iterable[Numbered]) -> Iterator[Numbered]:
+        for step in steps:
+            lines = step(lines)
+        return iter(lines)
+
+    return undo
+
+
+def _chain(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    if head:
+        yield head
+    yield from blocks
+
+
+def _lines(blocks: Iterator[bytes]) -> Iterator[Numbered]:
+    number = 0
+    left = b""
     for block in blocks:
-        yield Part(block)
+        data = left + block
+        if len(data) > _MAX_PAGE_LINE and b"\n" not in data:
+            left = data[:_MAX_PAGE_LINE]
+            continue
+        whole = data.split(b"\n")
+        left = whole.pop()
+        for raw in whole:
+            number += 1
+            yield number, raw.rstrip(b"\r")
+    if left:
+        yield number + 1, left
+
+
+def _blocks(lines: Iterator[Numbered]) -> Iterator[Part]:
+    data: list[bytes] = []
+    numbers: array[int] = array("Q")
+    size = 0
+    for number, raw in lines:
+        raw = raw[:_MAX_LINE].replace(b"\n", b" ")
+        data.append(raw)
+        numbers.append(number)
+        size += len(raw) + 1
+        if size >= SAMPLE:
+            yield Part(b"\n".join(data) + b"\n", numbers)
+            data, numbers, size = [], array("Q"), 0
+    if data:
+        yield Part(b"\n".join(data) + b"\n", numbers)

@@ -67,12 +67,14 @@ _PRINTK = re.compile(rf"\s*(?:<\d{{1,3}}>)?\s?{_STAMP_CALLER}[ ]?(.*)", re.S | r
 _INNER = re.compile(r".*\[( {0,4}\d{1,10}\.\d{6})\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S | re.A)
 _HEADERS = ("BUG: ", "kernel BUG at ", "Kernel panic - ", "WARNING: CPU: ")
 _CALLER = re.compile(r"\s?\[\s*([TC]\d{1,8})\]\s?")
-_LEVEL = re.compile(r"\s*<\d{1,3}>(?!>)")
+# Not a byte of "Code:" at which a line was wrapped: "<48> 8b 45 10".
+_LEVEL = re.compile(r"\s*<\d{1,3}>(?!>|\s*$|\s[0-9a-f]{2}(?:\s|$))")
 _QUOTE = re.compile(r"\s?(?:[A-Z]{2,3}(?=>))?(?:>[ >]?|\|[ |]){1,8}")
 _QUOTE_STARTS = frozenset(">|ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # release,level,sequence,microseconds,flags[,caller=T1][,…];text
 _KMSG = re.compile(
-    r"(?:[\w.+~-]{1,64},)?\d{1,4},\d{1,20},(\d{1,20}),[-c+*](?:,([^;]{0,80}))?;(.*)", re.S | re.A
+    r"\s{0,8}(?:[\w.+~-]{1,64},)?\d{1,4},\d{1,20},(\d{1,20}),[-c+*](?:,([^;]{0,80}))?;(.*)",
+    re.S | re.A,
 )
 _FACILITY = re.compile(
     r"(?:kern|user|mail|daemon|auth|syslog|lpr|news)\s*:"
@@ -128,7 +130,7 @@ _RFC5424 = re.compile(
     r"(\S{1,255}) ([\w./-]{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]{0,255}\]) (.*)", re.S
 )
 # What syslogd writes to every terminal has no stamp: " kernel:BUG: soft lockup …".
-_WALL = re.compile(r" {0,2}kernel: ?")
+_WALL = re.compile(r" {0,8}kernel: ?")
 _ANDROID = re.compile(
     r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]]{1,24}?:\s*(\d{1,7})\] )", re.A
 )
@@ -230,14 +232,6 @@ def _finish(
 
 def _slow(raw: str, number: int) -> Stripped:
     """Everything but printk's own stamp at the start of the line."""
-    match = _KMSG.match(raw)
-    if match:
-        caller = ""
-        for flag in (match[2] or "").split(","):
-            if flag.startswith("caller="):
-                caller = flag[7:]
-        text = _KMSG_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), match[3])
-        return Stripped(_finish(number, text, int(match[1]) / 1e6, caller, "", ""), True, 0)
     text = raw
     host = program = ""
     marked = False
@@ -245,6 +239,14 @@ def _slow(raw: str, number: int) -> Stripped:
     if text.lstrip()[:1] in _QUOTE_STARTS and (match := _QUOTE.match(text)):
         depth = match[0].count(">") + match[0].count("|")
         text = text[match.end() :]
+    match = _KMSG.match(text)
+    if match:
+        caller = ""
+        for flag in (match[2] or "").split(","):
+            if flag.startswith("caller="):
+                caller = flag[7:]
+        text = _KMSG_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), match[3])
+        return Stripped(_finish(number, text, int(match[1]) / 1e6, caller, "", ""), True, depth)
     if match := _FACILITY.match(text):
         text = text[match.end() :]
         marked = True

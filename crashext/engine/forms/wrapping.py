@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from crashext.engine.kinds import registry
+from crashext.engine.kinds import panics, registry
 
 #: Nobody wraps narrower than this, in characters.
 NARROWEST = 36
@@ -37,6 +37,7 @@ class Physical(NamedTuple):
     length: int  # in characters, with prefix and quoting, without its end
     marked: bool  # it has a prefix
     blank: bool  # nothing but quoting and blanks
+    begins: bool = False  # the kernel begins a line of a report like this
 
 
 def style_of(lines: Sequence[Physical]) -> Style:
@@ -47,7 +48,7 @@ def style_of(lines: Sequence[Physical]) -> Style:
     full = [line for line in lines if not line.blank]
     spaced = between >= 3 and between * 5 >= len(full) * 4
     for line, after in zip(full, full[1:]):
-        if after.marked or not (line.marked or marks * 4 < len(full) or lengths):
+        if after.marked or after.begins or not (line.marked or 4 * marks < len(full) or lengths):
             continue
         if line.length >= NARROWEST:
             lengths.append(line.length)
@@ -76,6 +77,13 @@ _FRAME_BEGUN = re.compile(
     r"(?: (?:\[[\w-]*(?:\([A-Z+-]*\)?)?(?: [0-9a-f]{0,64})?)?)?",
     re.A,
 )
+#: decode_stacktrace.sh: "f (file.c:1 file.h:2) module"
+_DECODED = re.compile(
+    rf"(?:RIP: [0-9a-f]{{4}}:)?(?:\? )?{_NAME} \([^()\s]{{1,400}}:\d{{1,8}}[^()]{{0,400}}(?:\([^()]{{1,40}}\)[^()]{{0,400}}){{0,8}}\)",
+    re.A,
+)
+_MODULE_WORD = re.compile(r"\[?[a-z][\w-]*\]?", re.A)
+_MODULE_NAME = re.compile(r"[\w()+-]{1,80}|unloaded:?|\S{1,80}\]", re.A)
 #: "RIP: 0010:f+0x1/0x2", "IP: …", "pc : …", "NIP [c00…] …": a place behind a name
 _PLACED = re.compile(
     r"(?:RIP: (?:[0-9a-f]{1,4}:?)?|RIP  ?|IP: |EIP(?: is at|:)|(?:pc|lr|epc|ra) :|(?:PC|LR) is at"
@@ -107,11 +115,13 @@ _REGISTERS_REST = re.compile(
 )
 _NUMBER_END = re.compile(r"(?:^|[\s:])(?P<digits>[0-9a-f]{1,16})$")
 _NUMBER_START = re.compile(r"(?P<digits>[0-9a-f]{1,16})(?=\s|$|\()")
-_TASK_LINE = re.compile(r"CPU: \d{1,6} (?:UID: \d{1,10} )?PID: \d|Pid: \d{1,10}, comm")
+_TASK_LINE = re.compile(
+    r"CPU: \d{1,6} (?:UID: \d{1,10} )?PID: \d|Pid: \d{1,10}, comm|Not tainted \S|Tainted: [A-Z][ A-Z]"
+)
 _TASK_WHOLE = re.compile(r"(?:Not tainted|Tainted: [A-Z][A-Z -]{0,60}?) {1,40}\d\S* #\d.*", re.A)
 #: Lines to which nothing can be added.
 _WHOLE = re.compile(
-    r"(?:Call [Tt]race:|Backtrace:|</?(?:TASK|IRQ|SOFTIRQ|NMI|EOI|EOE|#DF|#DB)>|\]---|[-=]{8,}"
+    r"(?:Call [Tt]race:|Backtrace:|</?(?:TASK|IRQ|SOFTIRQ|NMI|EOI|EOE|#DF|#DB)>|\]---|^[-=]{8,}"
     r"|\[ cut here \]-*|ttl[ed]:|#PF: (?:supervisor|user) .* mode|#PF: error_code\(0x[0-9a-f]+\) - .*"
     r"(?:page|violation|reserved bit.*))$"
 )
@@ -123,10 +133,18 @@ _BEGINS = re.compile(
     r"|Tainted: \[|#PF|PGD |Stack:|task: |task:|Process |note: |</?[A-Z#]{2,8}>|\[<[0-9a-f]{8,16}>\]"
     r"|\? ?\w|ESR = |Mem abort|Data abort|pc : |lr : |sp : |RSP <|All code|Code starting|rcu: "
     r"|watchdog: |Freed by|Allocated by|The buggy|Memory state|(?:Read|Write) of size|Reported by"
-    r"|crash> |\(gdb\)|PID: \d| {0,4}#\d)"
+    r"|crash> |\(gdb\)|PID: \d| {0,4}#\d|[a-z_]{4,24}:\d)"
 )
 #: The disassembly that decode_stacktrace.sh writes between the lines
-_DISASSEMBLY = re.compile(r"\s*[0-9a-f]{1,4}:[*\s]|All code$|Code starting with")
+_DISASSEMBLY = re.compile(
+    r"\s*[0-9a-f]{1,4}:\*?\t|\s{2,20}[0-9a-f]{1,4}:[*\s]|All code$|Code starting with"
+)
+
+
+def begins(text: str) -> bool:
+    """Whether a line looks like one that the kernel begins like this, whatever it follows."""
+    text = text.strip()
+    return bool(_BEGINS.match(text) or _REGISTERS_BEGIN.match(text) or _FRAME.match(text))
 
 
 def rest(text: str, follower: str, marked: bool, style: Style, length: int) -> Optional[str]:
@@ -140,13 +158,15 @@ def rest(text: str, follower: str, marked: bool, style: Style, length: int) -> O
     bare = follower.strip()
     head = text.strip()
     first = bare.split(None, 1)[0] if bare else ""
-    if not bare or not head or length + len(first) < NARROWEST or len(text) > LONGEST:
+    if not bare or length + len(first) < NARROWEST or len(text) > LONGEST:
         return None
+    if not head:  # broken right behind the prefix
+        return follower if marked and begins(follower) else None
     if _WHOLE.search(head) or _DISASSEMBLY.match(follower):
         return None
     # One blank before the rest is the blank at which the line was broken; more are indentation.
     blank = text[-1:] == " " or (follower[:1] == " " and (style.hard or follower[1:2] != " "))
-    for rule in (_frame, _placed, _code, _registers, _modules):
+    for rule in (_arm, _frame, _placed, _code, _registers, _modules):
         known, glue = rule(head, bare, text, follower, blank, marked, style)
         if known:
             return None if glue is None else text.rstrip() + glue + bare
@@ -179,6 +199,8 @@ def _frame(
 ) -> _Ruling:
     if (glue := _module_glue(head, bare, blank)) is not None and "+0x" in head:
         return True, glue
+    if _DECODED.fullmatch(head):
+        return True, " " if _MODULE_WORD.fullmatch(bare) else None
     whole = _FRAME.fullmatch(head)
     if whole and not head.endswith("]"):
         if _MODULE.match(bare):
@@ -200,6 +222,27 @@ def _frame(
     return _OTHERS
 
 
+#: arm: "[<c010>] (f) from [<c020>] (g+0x1/0x2 [mod])", later "f from g+0x1/0x2"
+_ARM = re.compile(
+    rf"(?:\[<[0-9a-f]{{8}}>\] )?\(?{_NAME}(?:\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}})?(?: \[[\w-]+\])?\)?"
+    rf" from (?:\[<[0-9a-f]{{8}}>\] )?\(?{_PLACE}{_TAIL}\)?",
+    re.A,
+)
+
+
+def _arm(
+    head: str, bare: str, text: str, follower: str, blank: bool, marked: bool, style: Style
+) -> _Ruling:
+    if " from" not in head and "from " not in bare[:40]:
+        return _OTHERS
+    if _ARM.fullmatch(head):
+        return True, " " if _MODULE.match(bare) and head[-1] != ")" else None
+    for glue in (" ", ""):
+        if _ARM.fullmatch(head + glue + bare):
+            return True, glue
+    return _OTHERS
+
+
 def _placed(
     head: str, bare: str, text: str, follower: str, blank: bool, marked: bool, style: Style
 ) -> _Ruling:
@@ -208,6 +251,10 @@ def _placed(
         return _OTHERS
     if (glue := _module_glue(head, bare, blank)) is not None:
         return True, glue
+    if re.match(r"(?:lr|pstate|psr|sp) ?: ?", bare):
+        return True, " "
+    if re.search(r"(?:pstate|psr):$", head):
+        return True, " " if re.match(r"[0-9a-f]{8}", bare) else None
     where = re.sub(rf"^(?:{_ADDRESS}\s*)+", "", placed["rest"].strip())
     if not where or where.endswith(":"):
         begins = re.match(rf"(?:{_ADDRESS}|{_PLACE}|0x[0-9a-f])", bare)
@@ -219,7 +266,7 @@ def _placed(
             return True, " "
         if _SIZE_REST.match(bare) and not blank and style.hard:
             return True, ""
-        return True, " " if re.match(r"RSP:|SS:ESP", bare) else None
+        return True, " " if re.match(r"RSP: [0-9a-f]{16}|SS:ESP", bare) else None
     if _FRAME_BEGUN.fullmatch(where) and _FRAME_BEGUN.fullmatch(where + bare):
         return True, ""
     if _FRAME_BEGUN.fullmatch(where) and re.match(rf"{_PLACE}{_TAIL}(?: RSP:|$)", where + bare):
@@ -230,7 +277,7 @@ def _placed(
 def _code(
     head: str, bare: str, text: str, follower: str, blank: bool, marked: bool, style: Style
 ) -> _Ruling:
-    if not head.startswith("Code:"):
+    if not head.startswith("Code:") or head[6:].startswith(("Unable", "Bad")):
         return _OTHERS
     if not _BYTES.match(bare):
         return _TWO
@@ -288,7 +335,7 @@ def _modules(
         return _TWO
     if _BEGINS.match(bare):
         return _TWO
-    if not re.match(r"[\w(+)\[\]:-]+(?:\s|$)", bare, re.A):
+    if not all(_MODULE_NAME.fullmatch(word) for word in bare.split("[last", 1)[0].split()):
         return _TWO
     return True, " " if blank or not style.hard else ""
 
@@ -302,11 +349,13 @@ def _free(
     if _TASK_LINE.match(head):
         if _TASK_WHOLE.search(head) and not marked:
             return None
-        if _BEGINS.match(bare) and not marked:
+        if _BEGINS.match(bare) and not marked and not re.match(r"-{3,20} ", bare):
             return None
         return _task(head, bare, glues)
     if known := _known(head, bare, glues):
         return known
+    if bare.startswith("{") and "RIP" in head:  # mce: the place behind the address
+        return f"{head} {bare}"
     if _BEGINS.match(bare) or _FRAME.match(bare) or registry.header(bare) is not None:
         return None
     # Some records of the kernel have several lines, of which the later ones are not marked.
@@ -333,29 +382,54 @@ def _task(head: str, bare: str, glues: tuple[str, ...]) -> str:
 
 
 def _known(head: str, bare: str, glues: tuple[str, ...]) -> Optional[str]:
-    """A header or note: joined when it says more, or is one only then."""
+    """A header, a note or a panic: joined when it says more, or is one only then."""
+    most = _said(head)
+    if _BEGINS.match(bare):
+        return None
+    if most and not head.endswith((":", " in", " at")) and _FRAME.fullmatch(bare):
+        if glues[0]:
+            return None
+        glues = ("",)  # a name that was broken; a frame after a whole line says nothing more
     best: Optional[str] = None
-    most = _groups(head)
-    if most == 0 and not any(row.literal in head + " " + bare for row in registry.HEADERS):
-        return None
-    if most and (_BEGINS.match(bare) or _FRAME.match(bare)):
-        return None
     for glue in glues:
-        count = _groups(head + glue + bare)
-        if count > most:
-            best, most = head + glue + bare, count
+        whole = head + glue + bare
+        said = _said(whole)
+        if said > most:
+            best, most = whole, said
+    if best is None and most == 0 and _HEADER_BEGUN.match(head):
+        return head + glues[0] + bare  # broken more than once
     return best
 
 
-def _groups(text: str) -> int:
-    """How much a header says: 0 when it is none; an address with all its digits says more."""
-    found = registry.header(text)
-    if found is None:
+_HEADER_BEGUN = re.compile(
+    r"(?:general protection fault|Internal error|BUG: |WARNING: |(?:rcu: )?INFO: |kernel BUG at"
+    r"|Unable to handle|Kernel panic|Unhandled fault|watchdog: BUG)"
+)
+
+
+#: Lines inside reports, of every kind
+_SECTIONS = tuple(dict.fromkeys(row for kind in registry.INFO.values() for row in kind.sections))
+_ROWS = (*registry.HEADERS, *registry.NOTES)
+
+
+def _said(text: str) -> int:
+    """How much a line says: 0 when it is neither header, note nor panic."""
+    if (panic := panics.LINE.match(text)) is not None:
+        row, details = registry.panic(panic["message"])
+        return 10 + (5 if row is not registry.PLAIN_PANIC else 0) + len(details)
+    said, match = 10, None
+    if (found := registry.header(text) or registry.note(text)) is not None:
+        match = found[1]
+    else:
+        said = 5
+        match = next((m for row in _SECTIONS if (m := row.regex.match(text)) is not None), None)
+    if match is None:
         return 0
-    said = 10
-    for name, value in found[1].groupdict().items():
+    for name, value in match.groupdict().items():
         if value is not None:
             said += 2
+            # An address with all its digits, a place with its size say more than their beginning.
             said += name == "address" and len(value) in (8, 16, 18)
-            said += name == "at" and _FRAME.fullmatch(value) is not None
+            if name == "at" and _FRAME.fullmatch(value):
+                said += 2 if value.endswith("]") else 1
     return said

@@ -35,7 +35,7 @@ def parse(text: Union[str, Iterable[str]]) -> LogSummary:
         text = "".join(line if line.endswith("\n") else line + "\n" for line in text)
     data = text.encode("utf-8", "surrogatepass")
     window = _Window()
-    for part in carriers.parts(iter((data,)), whole=True):
+    for part in carriers.parts(iter((data,))):
         window.push(part)
     return window.finish()
 
@@ -55,7 +55,7 @@ def logical_lines(data: bytes) -> list[Line]:
     """Every line of a text in the kernel's own form, with its number in the text. Never raises."""
     lines = _Lines()
     window = _Window(lines)
-    for part in carriers.parts(iter((data,)), whole=True):
+    for part in carriers.parts(iter((data,))):
         window.push(part)
     window.finish()
     return lines.lines
@@ -205,7 +205,7 @@ class _Window:
         """The line at the position, unwrapped, and where the next one begins; no number."""
         here = self._physical(data, position)
         line, after, length = here.line, here.after, here.shape.length
-        if here.shape.blank:
+        if here.shape.blank and not here.shape.marked:
             return line, after
         while after < end:
             following = self._physical(data, after)
@@ -236,6 +236,8 @@ class _Window:
             raw = data[position : min(after, position + MAX_LINE_BYTES)].decode("utf-8", "replace")
             line, marked, depth = take(raw, 0)
             shape = wrapping.Physical(len(raw.rstrip("\r\n")), marked, not line.text.strip())
+            if not marked and not shape.blank:
+                shape = shape._replace(begins=wrapping.begins(line.text))
             if len(self._known) > 4 * _STYLE_LINES:
                 self._known = {}
             known = self._known[position] = _Physical(line, shape, depth, after)
