@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
+from crashext.engine.forms.packed import encoding_of
+
 #: Bytes of a file that decide what it is.
 HEAD = 4096
 
@@ -49,7 +51,13 @@ def kind_of(head: bytes) -> str:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
-    return "log" if is_text(head) else "unknown"
+    if is_text(head):
+        return "log"
+    # Programs of Windows write text in UTF-16, in which every other byte is NUL.
+    encoding = encoding_of(head)
+    if encoding is not None and is_text(head.decode(encoding, "replace").encode("utf-8")):
+        return "log"
+    return "unknown"
 
 
 def is_text(head: bytes) -> bool:

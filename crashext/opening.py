@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional, Union
 
 from crashext.dumpformat import HEAD, Extent, extent, kind_of
+from crashext.engine.forms.packed import PACKINGS, plain
 from crashext.errors import CrashextError, Unknown
 from crashext.files import is_plain_name
 
@@ -64,8 +66,10 @@ def open_target(
         from crashext.targets.log import LogTarget
 
         return LogTarget(sys.stdin.buffer)
+    if _is_stream(path):
+        return _open_stream(path)
     kind = "kcore" if os.path.abspath(path) == KCORE else kind_of(read_head(path))
-    if kind == "log":
+    if kind == "log" or (kind in PACKINGS and _packed_log(path)):
         from crashext.targets.log import LogTarget
 
         return LogTarget(open(path, "rb"), path)
@@ -79,6 +83,38 @@ def open_target(
         except Unknown:
             raise CrashextError(f"{target.notes[0]} (not even its log can be read)") from None
     return target
+
+
+def _is_stream(path: str) -> bool:
+    """A pipe as of the shell's ``<(…)``, or a terminal: what is read of it is gone."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def _open_stream(path: str) -> Target:
+    """A log from a pipe, opened once. Only a log can be read so."""
+    from crashext.targets.log import LogTarget
+
+    try:
+        stream = open(path, "rb")  # noqa: SIM115 -- the target reads it later
+    except OSError as error:
+        raise CrashextError(f"{path}: {error.strerror}") from None
+    head = stream.peek(1)
+    kind = kind_of(head)
+    if kind not in ("log", "empty") and kind not in PACKINGS:
+        stream.close()
+        raise CrashextError(f"{path} is a pipe that holds no text; a dump must be a file")
+    return LogTarget(stream, path)
+
+
+def _packed_log(path: str) -> bool:
+    """Whether a packed file holds text. Raises CrashextError for zstd without a library."""
+    with open(path, "rb") as file:
+        head = next(plain(iter(lambda: file.read(HEAD), b"")), b"")
+    return kind_of(head[:HEAD]) == "log"
 
 
 def open_dump(

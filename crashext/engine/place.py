@@ -46,10 +46,13 @@ def locate(case: Case) -> None:
     elif logged is not None and logged.name is not None:
         rip.symbol, rip.offset, rip.size = logged.name, logged.offset, logged.size
         rip.module = logged.module
+        # Only in a log that was symbolised before: decode_stacktrace.sh, syzbot.
+        rip.file, rip.line = logged.file, logged.line
     shown = (explanation.registers or {}).get(case.arch.registers.pc)
     if shown is not None and rip.symbol is not None:
         module = f" [{rip.module}]" if rip.module else ""
-        shown.meaning = f"{rip.symbol}+0x{rip.offset or 0:x}{module}"
+        offset = "" if rip.offset is None else f"+0x{rip.offset:x}"
+        shown.meaning = f"{rip.symbol}{offset}{module}"
     if logged is not None:
         case.claim(
             f"RIP is {logged.text()}",
@@ -100,6 +103,8 @@ def _source(case: Case, rip: Rip, address: Optional[int]) -> None:
             f"the report names {report.bug_file}:{report.bug_line}", log_source(report.first_line)
         )
         return
+    if not chain and rip.file is not None:
+        return  # the log names it
     if not chain:
         case.explanation.unknown["rip.file"] = case.reasons.get(
             "rip.file", "the debug info has no line for this address"

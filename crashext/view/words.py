@@ -26,8 +26,10 @@ def symbol(
     """``name+0xoffset/0xsize``, or the words for no known function."""
     if not name:
         return Piece(nothing)
+    if offset is None:  # a log that was symbolised before has a line instead
+        return Piece(name, "function")
     length = f"/0x{size:x}" if size else ""
-    return Piece(f"{name}+0x{offset or 0:x}{length}", "function")
+    return Piece(f"{name}+0x{offset:x}{length}", "function")
 
 
 def place(file: str, number: Optional[int], column: Optional[int] = None) -> Piece:

@@ -96,9 +96,7 @@ def bodies(lines: Iterable[Numbered]) -> Iterator[Numbered]:
     in_headers = True
     plain_seen = False
     for number, raw in lines:
-        if raw.startswith(b"--") and raw[2:].rstrip(b"- \t") in boundaries | {
-            boundary.rstrip(b"-") for boundary in boundaries
-        }:
+        if raw.startswith(b"--") and raw[2:].rstrip(b"- \t") in boundaries:
             yield from _decoded(part, body, plain_seen)
             plain_seen = plain_seen or (part.type == b"text/plain" and bool(body))
             body, size, part, in_headers, header = [], 0, _Part(), True, b""
@@ -122,7 +120,7 @@ def bodies(lines: Iterable[Numbered]) -> Iterator[Numbered]:
                 in_headers = False
                 body.append((number, raw))
             if match := _BOUNDARY.search(header):
-                boundaries.add(match[1].strip())
+                boundaries.add(match[1].rstrip(b"- \t"))
             if not in_headers:
                 part.take(header)
                 header = b""
@@ -198,21 +196,20 @@ def _in_utf8(lines: Iterator[Numbered], charset: str) -> Iterator[Numbered]:
 
 
 def _flowed(lines: Iterator[Numbered]) -> Iterator[Numbered]:
-    """format=flowed: a line that ends in a blank goes on; "> " and a stuffed blank are kept."""
-    text = b""
-    began = 0
+    """format=flowed: a line that ends in a blank goes on, if the next is quoted as deep."""
+    parts: list[bytes] = []
+    began = depth = 0
     for number, raw in lines:
-        quote = re.match(rb">*", raw)
-        depth = quote[0] if quote else b""
-        rest = raw[len(depth) :]
-        if began and re.match(rb">*(?!>)", text)[0] == depth:  # type: ignore[index]
-            text += rest[1:] if rest[:1] == b" " else rest
+        quotes = len(raw) - len(raw.lstrip(b">"))
+        rest = raw[quotes:]
+        if parts and quotes == depth:
+            parts.append(rest[1:] if rest[:1] == b" " else rest)
         else:
-            if began:
-                yield began, text
-            text, began = raw, number
-        if not raw.endswith(b" ") or raw.rstrip(b"> ") == b"--" or len(text) > _MAX_PART:
-            yield began, text
-            text, began = b"", 0
-    if began:
-        yield began, text
+            if parts:
+                yield began, b"".join(parts)
+            parts, began, depth = [raw], number, quotes
+        if not raw.endswith(b" ") or rest.strip() == b"--" or len(parts) > 1024:
+            yield began, b"".join(parts)
+            parts = []
+    if parts:
+        yield began, b"".join(parts)

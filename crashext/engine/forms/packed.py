@@ -19,6 +19,9 @@ MAX_UNPACKED = 4 << 30
 #: Bytes that are unpacked at a time.
 STEP = 256 * 1024
 
+#: What is unpacked here, as dumpformat names it.
+PACKINGS = frozenset(("gzip", "xz", "bzip2", "zstd"))
+
 _GZIP = b"\x1f\x8b"
 _XZ = b"\xfd7zXZ\x00"
 _BZIP2 = b"BZh"
@@ -194,7 +197,7 @@ def _decoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
     first = next(blocks, b"")
     if len(first) < 4:
         first += next(blocks, b"")
-    encoding = _encoding(first)
+    encoding = encoding_of(first)
     if encoding is None:
         yield first
         yield from blocks
@@ -213,7 +216,8 @@ def _decoded(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield decoder.decode(block).encode("utf-8", "replace")
 
 
-def _encoding(head: bytes) -> Optional[str]:
+def encoding_of(head: bytes) -> Optional[str]:
+    """The encoding of a text that begins like this; None: UTF-8 without a mark, or unknown."""
     for mark, name in _ENCODINGS:
         if head.startswith(mark):
             return name

@@ -14,7 +14,10 @@ from collections.abc import Iterable, Iterator
 Numbered = tuple[int, bytes]
 
 _FIELD = re.compile(rb"[ \t]*([A-Z_][A-Z0-9_]{1,63})=(.*)", re.S)
-_JOURNAL = re.compile(rb"(?m)^[ \t]*(?:__CURSOR|_TRANSPORT|_BOOT_ID|__REALTIME_TIMESTAMP)=")
+_JOURNAL = re.compile(
+    rb"(?m)^[ \t]*(?:__CURSOR|_TRANSPORT|_BOOT_ID|__REALTIME_TIMESTAMP|SYSLOG_IDENTIFIER"
+    rb"|_SOURCE_MONOTONIC_TIMESTAMP)="
+)
 #: Keys under which programs put the line itself.
 _MESSAGE = re.compile(
     rb'"(?:MESSAGE|log|message|msg|textPayload|_raw|line)"\s{0,8}:\s{0,8}'

@@ -429,7 +429,8 @@ def _said(text: str) -> int:
         if value is not None:
             said += 2
             # An address with all its digits, a place with its size say more than their beginning.
-            said += name == "address" and len(value) in (8, 16, 18)
+            if name == "address":
+                said += {8: 1, 16: 2, 18: 2}.get(len(value), 0)
             if name == "at" and _FRAME.fullmatch(value):
                 said += 2 if value.endswith("]") else 1
     return said

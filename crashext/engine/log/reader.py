@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple, Optional, Union
 
-from crashext.engine.forms import carriers, wrapping
+from crashext.engine.forms import carriers, disassembly, wrapping
 from crashext.engine.forms.prefix import MAX_LINE, Line, take
 from crashext.engine.kinds import panics, registry
 from crashext.engine.log import prefilter
@@ -207,6 +207,8 @@ class _Window:
         line, after, length = here.line, here.after, here.shape.length
         if here.shape.blank and not here.shape.marked:
             return line, after
+        if disassembly.HEAD.fullmatch(line.text.strip()):
+            return self._disassembled(data, here, end)
         while after < end:
             following = self._physical(data, after)
             if following.shape.marked:
@@ -227,6 +229,18 @@ class _Window:
             line = line._replace(text=text)
             after, length = following.after, following.shape.length
         return line, after
+
+    def _disassembled(self, data: bytes, here: _Physical, end: int) -> tuple[Line, int]:
+        """What decode_stacktrace.sh made of a "Code:" line, as that line."""
+        lines = [here.line.text]
+        after = here.after
+        while after < end and len(lines) < disassembly.LONGEST:
+            following = self._physical(data, after)
+            if following.shape.marked or not disassembly.is_of_it(following.line.text):
+                break
+            lines.append(following.line.text)
+            after = following.after
+        return here.line._replace(text=disassembly.code_line(lines) or here.line.text), after
 
     def _physical(self, data: bytes, position: int) -> _Physical:
         """The line at the position as the file has it."""

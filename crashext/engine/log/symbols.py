@@ -46,6 +46,11 @@ _END = r"(?: \([A-Z]{1,4}\))?(?P<inline> \[inline\])?$"
 _FRAME = _compile(rf"(?:{_ADDRESS}{_GAP})?(?P<unreliable>\? )?\s{{0,40}}{_SYMBOL}{_END}")
 _FRAME_DECODED = _compile(rf"(?P<unreliable>\? )?{_DECODED}{_END}")
 _FRAME_INLINE = _compile(rf"(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])$")
+# Offsets that somebody left out, as people do who type a trace into a mail.
+_FRAME_BARE = _compile(
+    r"(?P<unreliable>\? )?(?P<name>[a-z_][\w.]{2,}_[\w.]+|__?[a-z][\w.]+)"
+    r"(?: \[(?P<module>[\w-]+)\])?(?P<inline> \[inline\])?$"
+)
 # arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20".
 # powerpc: "[c00000003ffe3c50] [c0000000009d1b70] foo+0x90/0xc0 (unreliable)".
 _FRAME_ARM = _compile(
@@ -110,6 +115,8 @@ def parse_frame(text: str, line_no: int, stack: str) -> Optional[LogFrame]:
             match = _FRAME_DECODED.match(text)
         elif text.endswith(" [inline]"):
             match = _FRAME_INLINE.match(text)
+        if match is None:
+            match = _FRAME_BARE.match(text)
         if match is None:
             return None
     groups = match.groupdict()
