@@ -39,7 +39,7 @@ def is_quoted_printable(head: bytes) -> bool:
     breaks = re.findall(rb"(?m)^(.{0,998})=\r{0,2}$", head) if signs else []
     if not breaks or any(len(line) > 76 for line in breaks):
         return False
-    escapes = len(re.findall(rb"=(?:3D|20|09|1B|[89A-F][0-9A-F])", head))
+    escapes = len(re.findall(rb"=(?:[0189A-F][0-9A-F]|20|3D)", head))
     return (len(breaks) + escapes) * 20 >= signs * 19 and max(map(len, breaks)) >= 56
 
 
