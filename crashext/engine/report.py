@@ -168,3 +168,5 @@ class LogSummary:
     lines: int = 0
     release: Optional[str] = None  # from "Linux version …" when present
     notes: list[str] = field(default_factory=list)
+    #: What the text was taken for when it holds no report: "a mail", "a kernel log" …, else "".
+    nature: str = ""

@@ -98,10 +98,16 @@ def _open(target: Target, summary: LogSummary) -> Case:
     return case
 
 
+_LOOKED_FOR = "looked for an oops, panic, BUG, WARNING, lockup, stall, hung task, OOM kill"
+
+
 def _no_crash(case: Case) -> Explanation:
     explanation = case.explanation
     where = "the log of this dump" if case.target.has_memory else "this log"
-    explanation.headline = f"No crash report in {where} ({case.summary.lines} lines)."
+    lines = case.summary.lines
+    count = f"{lines} line" if lines == 1 else f"{lines} lines"
+    taken = f", taken for {case.summary.nature}" if case.summary.nature and lines else ""
+    explanation.headline = f"No crash report in {where} ({count}{taken}): {_LOOKED_FOR}."
     for note in case.summary.notes:
         explanation.unknown.setdefault("log", note)
     for key in _NEEDS_REASON:

@@ -50,7 +50,12 @@ def test_standard_input() -> None:
 def test_a_log_without_a_crash(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     log = tmp_path / "dmesg"
     log.write_text("[    0.000000] Linux version 6.1.0\n")
-    assert run(capsys, "explain", str(log)) == (1, "No crash report in this log (1 lines).\n", "")
+    status, out, err = run(capsys, "explain", str(log))
+    assert (status, err) == (1, "")
+    assert " ".join(out.split()) == (
+        "No crash report in this log (1 line, taken for a kernel log): looked for an oops, panic, "
+        "BUG, WARNING, lockup, stall, hung task, OOM kill."
+    )
 
 
 def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:

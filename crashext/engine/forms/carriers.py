@@ -11,8 +11,9 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Optional
 
-from crashext.engine.forms import mail, pages, pstore, records
+from crashext.engine.forms import mail, pages, pstore, records, session
 from crashext.engine.forms.packed import plain
+from crashext.engine.forms.prefix import take
 
 #: So many bytes at the beginning decide what the text is.
 SAMPLE = 256 * 1024
@@ -32,6 +33,8 @@ class Part(NamedTuple):
     data: bytes
     #: For each line that ends in ``data`` its number in the person's file; None: they count up.
     numbers: Optional[array[int]] = None
+    #: The first bytes of the text as the person has it; only of the first part.
+    head: bytes = b""
 
 
 class Numbers:
@@ -84,10 +87,37 @@ def parts(blocks: Iterator[bytes]) -> Iterator[Part]:
         return
     undo = _undo(head)
     if undo is None:
+        first = head
         for block in _chain(head, text):
-            yield Part(block.replace(_NBSP, b" ") if _NBSP in block else block)
+            yield Part(block.replace(_NBSP, b" ") if _NBSP in block else block, None, first)
+            first = b""
         return
-    yield from _blocks(undo(_lines(_chain(head, text))))
+    for part in _blocks(undo(_lines(_chain(head, text)))):
+        yield part._replace(head=head)
+        head = b""
+
+
+def nature(head: bytes) -> str:
+    """What a text that begins like this was taken for, in words for a person."""
+    if session.is_session(head):
+        return "a debugger's session"
+    if mail.is_mail(head) or mail.is_quoted_printable(head):
+        return "a mail"
+    if records.is_journal(head):
+        return "a journal in records"
+    if records.is_json(head):
+        return "records in JSON"
+    if pstore.is_pstore(head):
+        return "records of pstore"
+    if pages.is_page(head):
+        return "a page"
+    sample = [take(raw, 0) for raw in head[:SAMPLE].decode("utf-8", "replace").split("\n")[:400]]
+    lines = [one for one in sample if one.line.text.strip()]
+    stamped = sum(one.line.time is not None for one in lines)
+    programs = sum(one.line.program != "" for one in lines)
+    if programs * 2 > len(lines):
+        return "a journal or syslog"
+    return "a kernel log" if stamped * 2 > len(lines) else "plain text"
 
 
 def _undo(head: bytes) -> Optional[Callable[[Iterable[Numbered]], Iterator[Numbered]]]:

@@ -37,7 +37,8 @@ def is_journal(head: bytes) -> bool:
 
 def is_json(head: bytes) -> bool:
     """Whether the text is of records in JSON that hold lines of a log."""
-    return len(_JSON_LINE.findall(head)) >= 2 and _MESSAGE.search(head) is not None
+    few = 1 if head.lstrip()[:1] in (b"{", b"[") else 2
+    return len(_JSON_LINE.findall(head)) >= few and _MESSAGE.search(head) is not None
 
 
 def journal(lines: Iterable[Numbered]) -> Iterator[Numbered]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple, Optional, Union
 
-from crashext.engine.forms import carriers, disassembly, wrapping
+from crashext.engine.forms import carriers, disassembly, session, wrapping
 from crashext.engine.forms.prefix import MAX_LINE, Line, take
 from crashext.engine.kinds import panics, registry
 from crashext.engine.log import prefilter
@@ -61,6 +61,15 @@ def logical_lines(data: bytes) -> list[Line]:
     return lines.lines
 
 
+def logical_lines_of(part: carriers.Part) -> list[Line]:
+    """The same for bytes that no carrier has any more."""
+    lines = _Lines()
+    window = _Window(lines)
+    window.push(part)
+    window.finish()
+    return lines.lines
+
+
 class _Lines:
     """In the assembler's place: keeps the lines."""
 
@@ -95,6 +104,7 @@ class _Window:
         self._assembler = assembler or Assembler()
         self._data = b""  # begins with the first line that was neither fed nor given up
         self._number = 1  # of that line
+        self._beginning = carriers.Part(b"")  # the first bytes of the log
         self._numbers = carriers.Numbers()
         self._known: dict[int, _Physical] = {}
         self._style = wrapping.Style()
@@ -105,6 +115,8 @@ class _Window:
     def push(self, part: carriers.Part) -> None:
         """Takes the next bytes of the log."""
         self._numbers.add(part.numbers)
+        if not self._beginning.data:
+            self._beginning = part
         data = self._data + part.data
         self._whole = self._whole and len(data) < PASTED
         end = data.rfind(b"\n", len(self._data)) + 1
@@ -130,7 +142,26 @@ class _Window:
         self._small = self._whole
         position = self._feed(data, len(data), final=True)
         lines = self._number - 1 + data.count(b"\n", position)
-        return self._assembler.finish(self._numbers.last(lines))
+        summary = self._assembler.finish(self._numbers.last(lines))
+        if not isinstance(self._assembler, _Lines):
+            self._take_session(summary)
+            if not summary.reports:
+                summary.nature = carriers.nature(self._beginning.head or self._beginning.data)
+        return summary
+
+    def _take_session(self, summary: LogSummary) -> None:
+        """Of a pasted debugger's session without the kernel's own report its stack is the report.
+
+        The banner of crash quotes the headline; a report of that alone says less than the stack.
+        """
+        if any(report.frames or report.registers for report in summary.reports):
+            return
+        if not session.is_session(self._beginning.data):
+            return
+        lines = logical_lines_of(self._beginning)
+        report = session.read(lines)
+        if report is not None:
+            summary.reports, summary.crash = [report], 0
 
     def _forget(self) -> None:
         """Positions are those of other data now."""
