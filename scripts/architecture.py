@@ -111,6 +111,7 @@ KIND_WORDS_YET: dict[str, int] = {
 #: Strings that are spelled like a kind and mean something else: (file, word) → what.
 NO_KINDS: dict[tuple[str, str], str] = {
     ("crashext/engine/report.py", "unknown"): "a symbol without a name",
+    ("crashext/engine/forms/session.py", "panic"): "the function",
     ("crashext/engine/arch/addresses.py", "non-canonical"): "a region of the address map",
     ("crashext/view/explain.py", "unknown"): "the label of what could not be told",
     ("crashext/view/mods.py", "unknown"): "the label of what could not be told",

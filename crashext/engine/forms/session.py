@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import Optional
 
-from crashext.engine import kinds
+from crashext.engine import arch, kinds
 from crashext.engine.arch.names import Trap
 from crashext.engine.forms.prefix import Line
 from crashext.engine.kinds import Kind, registry
@@ -47,7 +47,7 @@ _EXCEPTION = re.compile(
     rf"\[exception (?:RIP|EIP): (?:(?P<name>{_NAME})(?:\+(?P<offset>\d{{1,9}}|0x[0-9a-f]{{1,8}}))?|unknown)"
 )
 _REGISTER = re.compile(r"\b(R[A-Z0-9]{1,2}|RFLAGS|ORIG_RAX|CS|SS): {1,2}([0-9a-f]{4,16})\b")
-_RENAME = {"rflags": "eflags"}
+_X86 = arch.of("x86_64").registers
 
 #: Entry functions, without the prefixes of their generations (arch/x86/entry/entry_64.S, idtentry.h).
 _ENTRIES: dict[str, tuple[Kind, Optional[Trap]]] = {
@@ -135,7 +135,9 @@ class _Reader:
             self._frame(match.groupdict(), line, "] " in text)
         elif self._exception_line is not None and len(self._frames) == self._after:
             for name, value in _REGISTER.findall(text):
-                self._registers.setdefault(_RENAME.get(name.lower(), name.lower()), int(value, 16))
+                self._registers.setdefault(
+                    (_X86.flags or "") if name == "RFLAGS" else name.lower(), int(value, 16)
+                )
                 self._registers_line = self._registers_line or line.number
                 self._last = line
         return False
@@ -189,7 +191,7 @@ class _Reader:
             last_line=self._last.end,
             fatal=True,
             trap=trap,
-            machine="x86_64" if "rip" in self._registers else None,
+            machine="x86_64" if _X86.pc in self._registers else None,
             rip=rip,
             registers=self._registers,
             registers_line=self._registers_line,
@@ -199,7 +201,7 @@ class _Reader:
             comm=(self._facts.get("comm") or self._facts.get("command") or "").strip('"') or None,
         )
         if rip is not None and rip.address is None:
-            rip.address = self._registers.get("rip")
+            rip.address = self._registers.get(_X86.pc)
         for name in ("pid", "cpu"):
             digits = self._facts.get(name, "").split()
             if digits and digits[0].isdigit():
