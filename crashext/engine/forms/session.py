@@ -230,7 +230,7 @@ class _Reader:
             if panic.startswith("Kernel panic - not syncing: "):
                 row, _ = registry.panic(panic[28:].strip('"'))
                 return row.kind, None
-            if "sysrq" in panic.lower():
+            if panic.lower().startswith(("sysrq :", "sysrq: ")):
                 return kinds.SYSRQ, None
         if "sysrq_handle_crash" in entered or any(
             frame.name == "sysrq_handle_crash" for frame in self._frames
