@@ -88,7 +88,6 @@ KIND_WORDS_YET: dict[str, int] = {
     "crashext/engine/arch/x86/origin.py": 4,
     "crashext/engine/blame/choose.py": 49,
     "crashext/engine/fault.py": 20,
-    "crashext/engine/blame/roles.py": 1,
     "crashext/engine/log/builder.py": 10,
     "crashext/engine/taint.py": 1,
     "crashext/engine/values/meaning.py": 14,

@@ -294,7 +294,7 @@ def culprit(case: Case) -> None:
     explanation = case.explanation
     frames = explanation.stack or []
     report = case.report
-    index, why = blame.choose(
+    index, why, doubt = blame.choose(
         frames,
         explanation.rip,
         kind=explanation.kind,
@@ -313,12 +313,15 @@ def culprit(case: Case) -> None:
     if index is None:
         explanation.unknown["culprit"] = why
         return
+    if doubt:
+        case.doubts.append(doubt)
     frame = frames[index]
     file, line = frame.file, frame.line
     rip = explanation.rip
     if file is None and rip is not None and frame.address == rip.address and frame.address:
         file, line = rip.file, rip.line
-    explanation.culprit = Culprit(frame.function, file, line, frame.module, why)
+    name = normalise(frame.function) if frame.function else None
+    explanation.culprit = Culprit(name, file, line, frame.module, why)
     if file is None:
         explanation.unknown["culprit.file"] = case.reasons.get(
             "rip.file", "no debug info for this frame"

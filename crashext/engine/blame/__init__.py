@@ -2,18 +2,19 @@
 """Whom to blame: what a function is for (roles), where a report points (anchors), which frame.
 
 * :mod:`names` takes from a function's name what compilers add to it;
-* :mod:`roles` tells a helper from a function that acts for itself;
-* :mod:`choose` picks the frame to act on, from frames alone.
+* :mod:`roles` tells a helper from a function that acts for itself, by name (hand-written and
+  generated) or by source file (:mod:`files`);
+* :mod:`choose` picks the frame to act on, from frames alone; :mod:`stalls` that of a lockup.
 """
 
 from crashext.engine.blame.choose import (
-    Choice,
     choose,
     choose_track,
     is_about_an_object,
     is_helper,
     is_plumbing,
 )
+from crashext.engine.blame.seen import Choice
 
 __all__ = [
     "Choice",

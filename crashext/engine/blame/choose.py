@@ -14,34 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from crashext.engine.blame import roles
+from crashext.engine import kinds
+from crashext.engine.blame import roles, stalls
 from crashext.engine.blame.names import normalise, without_noprof
 from crashext.engine.blame.roles import Category
+from crashext.engine.blame.seen import Choice, Seen, where
 from crashext.engine.exitcode import describe_exit_code
+from crashext.engine.kinds import registry
+from crashext.engine.kinds.family import Anchor
 from crashext.engine.model import Rip, StackFrame
 from crashext.engine.report import LogFrame, Report
 
-#: Categories that a crash of any kind passes over, from the fault outwards.
-_ALWAYS = frozenset(
-    {"report", "entry", "thunk", "sanitizer", "copy", "string", "list", "lock", "scheduler",
-     "refcount", "allocator", "io"}
-)  # fmt: skip
-
-#: For these the task sits somewhere; what it waits in is passed over, who made it wait is blamed.
-_STUCK = frozenset({"hung-task", "soft-lockup", "hard-lockup", "rcu-stall", "workqueue-stall"})
-
-#: The report of these is printed by a function that another one called because it saw damage.
-_REPORTED = frozenset(
-    {"bug", "warning", "list-corruption", "refcount", "usercopy", "fortify", "kasan", "kfence",
-     "kmsan", "kcsan", "ubsan", "lockdep", "atomic-sleep", "slab-corruption", "double-free"}
-)  # fmt: skip
-
 #: A recursion must be at least this deep to be called one.
 _RECURSION = 4
-
-
-#: The index of the frame to blame in the frames given, or None, and why in one sentence.
-Choice = tuple[Optional[int], str]
 
 
 #: An inline function of a header without a category of its own.
@@ -54,9 +39,6 @@ _HEADER_INLINE = Category(
 _KERNEL_HEADER = re.compile(
     r"(?:^|/)include/(?:asm|linux|net|uapi|trace|crypto|generated)[\w-]*/.*\.h$"
 )
-
-#: The first frame is the bad address itself, not code: who called it is to blame.
-_NOT_CODE = frozenset({"nx-exec"})
 
 
 @dataclass
@@ -90,7 +72,11 @@ def choose(
     ``kind``: a word of model.KINDS. With (None, reason) nobody can be blamed.
     """
     trusted = _trusted(frames)
-    if kind in _NOT_CODE and rip is not None and rip.symbol is not None:
+    if (
+        Anchor.CODE_POINTER in registry.info(kind).anchors
+        and rip is not None
+        and rip.symbol is not None
+    ):
         # A symbol of data, if any; the unwinder cannot start there.
         after = [seen for seen in trusted if seen.index or seen.frame.function != rip.symbol]
         return _caller_of_data(frames, after, rip, kind)
@@ -98,24 +84,27 @@ def choose(
         if rip is not None and rip.symbol is None and rip.address is not None:
             return _caller_of_data(frames, trusted, rip, kind)
         if any(frame.function for frame in frames):
-            return (None, "the stack holds only frames that the unwinder does not trust")
-        return (None, "the report has no stack and no symbol for RIP")
-    if kind == "machine-check":
-        return (None, "the hardware reported an error: no function is to blame")
-    if kind == "sysrq":
-        return _sysrq(trusted)
-    if kind in ("oom-panic", "oom-kill"):
-        return _out_of_memory(trusted)
-    if kind in ("stack-overflow", "double-fault"):
-        found = _recursion(trusted)
-        if found is not None:
-            return found
-    if kind == "stack-smash":
-        found = _smashed(trusted)
-        if found is not None:
-            return found
-    if kind in ("panic", "init-killed"):
-        found = _caller_of_panic(trusted, kind, panic_message)
+            return Choice(None, "the stack holds only frames that the unwinder does not trust")
+        return Choice(None, "the report has no stack and no symbol for RIP")
+    info = registry.info(kind)
+    for anchor in info.anchors:
+        found: Optional[Choice] = None
+        if anchor is Anchor.NONE:
+            return Choice(None, "the hardware reported an error: no function is to blame")
+        if anchor is Anchor.ASKED:
+            return _sysrq(trusted)
+        if anchor is Anchor.ALLOCATION:
+            return _out_of_memory(trusted)
+        if anchor is Anchor.RECURSION:
+            found = _recursion(trusted)
+        elif anchor is Anchor.CANARY:
+            found = _smashed(trusted)
+        elif anchor is Anchor.PANIC_CALLER:
+            found = _caller_of_panic(trusted, kind or "", panic_message)
+        elif anchor is Anchor.BLOCKED:
+            found = _grace_period(trusted)
+        elif anchor is Anchor.RIP and info.stalled:
+            found = stalls.choose(trusted, rip)
         if found is not None:
             return found
     return _outwards(trusted, rip, kind)
@@ -169,19 +158,7 @@ def choose_track(
     return (None, "the report shows no stack of the object's allocation or freeing")
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A frame that can be trusted; ``category`` is None for a function that may be to blame."""
-
-    index: int
-    frame: StackFrame
-    name: str  # without suffixes
-    category: Optional[Category]
-    #: The category is that of the function that this one was inlined into.
-    inherited: bool = False
-
-
-_Frames = list[_Seen]
+_Frames = list[Seen]
 
 
 def _trusted(frames: Sequence[StackFrame]) -> _Frames:
@@ -192,7 +169,7 @@ def _trusted(frames: Sequence[StackFrame]) -> _Frames:
         if not frame.reliable or frame.function is None:
             continue
         name = normalise(frame.function)
-        category = roles.category(name)
+        category = roles.of_frame(name, frame.file)
         if not frame.inlined:
             # A module's function that happens to have a helper's name lends it to none.
             outer = category if frame.module is None else None
@@ -204,12 +181,8 @@ def _trusted(frames: Sequence[StackFrame]) -> _Frames:
                 category = _HEADER_INLINE
             elif outer is not None:
                 category, inherited = outer, True
-        seen.append(_Seen(index, frame, name, category, inherited))
+        seen.append(Seen(index, frame, name, category, inherited))
     return seen[::-1]
-
-
-def _where(frame: StackFrame) -> str:
-    return f"{normalise(frame.function or '?')}" + (f" [{frame.module}]" if frame.module else "")
 
 
 #: Where the processor enters the kernel for a page fault (5.8 and later, and before).
@@ -232,17 +205,17 @@ def _caller_of_data(
         if index <= entry or (frame.size is not None and (frame.offset or 0) >= frame.size):
             continue  # a return address lies inside of its function
         if roles.category(frame.function) is None:
-            return (
+            return Choice(
                 index,
                 f"{_CALLED_BAD}; the unwinder could not start at RIP, so this is the first code "
                 "address on the stack: the return address that the call pushed",
             )
-        return (
+        return Choice(
             None,
             f"RIP is no code and {normalise(frame.function)} called it: code or data that is gone, "
             "such as that of a module that was unloaded with work, a timer or a callback pending",
         )
-    return (None, "RIP is no code, and the stack shows no frame that can be trusted")
+    return Choice(None, "RIP is no code, and the stack shows no frame that can be trusted")
 
 
 #: Who asks for sysrq on behalf of a person: these lead to handle_sysrq() in the ordinary way.
@@ -260,15 +233,17 @@ def _sysrq(trusted: _Frames) -> Choice:
             crash = seen.index
         elif crash is not None and not _SYSRQ_DOORS.fullmatch(seen.name):
             if seen.frame.module is not None and seen.category is None:
-                asked = f"{_where(seen.frame)} asked for it, not a person at a console"
-                return (seen.index, f"{_ASKED}; {asked}")
+                asked = f"{where(seen.frame)} asked for it, not a person at a console"
+                return Choice(seen.index, f"{_ASKED}; {asked}")
             break
     if crash is not None:
-        return (crash, f"{_ASKED}; look at why the person or tool asked")
+        return Choice(crash, f"{_ASKED}; look at why the person or tool asked")
     for seen in trusted:
         if seen.name in ("__handle_sysrq", "write_sysrq_trigger"):
-            return (seen.index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here")
-    return (None, "the crash was asked for by sysrq 'c'; the stack does not show who asked")
+            return Choice(
+                seen.index, "the crash was asked for by sysrq 'c'; nothing is to be fixed here"
+            )
+    return Choice(None, "the crash was asked for by sysrq 'c'; the stack does not show who asked")
 
 
 _ALLOCATION = frozenset({"report", "allocator", "scheduler", "lock", "entry", "thunk"})
@@ -287,14 +262,16 @@ def _out_of_memory(trusted: _Frames) -> Choice:
         if without_noprof(seen.name) in _OOM_PLUMBING:
             continue
         if seen.category is None:
-            return (
+            return Choice(
                 seen.index,
-                f"{_where(seen.frame)} asked for the page that could not be had; it need not be "
+                f"{where(seen.frame)} asked for the page that could not be had; it need not be "
                 "the one that used the memory up: see the task and slab lists of the report",
             )
         if seen.category.key not in _ALLOCATION:
             break
-    return (None, "memory ran out: the list of tasks and slabs tells who used it, no frame does")
+    return Choice(
+        None, "memory ran out: the list of tasks and slabs tells who used it, no frame does"
+    )
 
 
 def _recursion(trusted: _Frames) -> Optional[Choice]:
@@ -313,21 +290,38 @@ def _recursion(trusted: _Frames) -> Optional[Choice]:
     position = next(at for at, name in enumerate(names) if name in members)
     frame = trusted[position].frame
     if len(members) == 1:
-        why = f"{_where(frame)} calls itself: it is on the stack {counts[names[position]]} times"
+        why = f"{where(frame)} calls itself: it is on the stack {counts[names[position]]} times"
     else:
         why = (
             f"{' → '.join(reversed(members))} call each other in a circle "
             f"({max(repeated.values())} rounds on the stack)"
         )
-    return (trusted[position].index, why + ", and the kernel stack ran out")
+    return Choice(trusted[position].index, why + ", and the kernel stack ran out")
+
+
+#: A task that waits for a grace period: who holds it up is elsewhere, and so is the fault.
+_GRACE = re.compile(r"synchronize_(?:s?rcu|sched|rcu_\w+)|rcu_barrier\w*|cond_synchronize_rcu\w*")
+
+
+def _grace_period(trusted: _Frames) -> Optional[Choice]:
+    for seen in trusted:
+        if _GRACE.fullmatch(seen.name):
+            return Choice(
+                seen.index,
+                f"the task waits in {seen.name} for an RCU grace period that does not end: its "
+                "callers are innocent, look for what holds RCU up (a stall, interrupts off)",
+            )
+        if seen.category is None:
+            return None
+    return None
 
 
 def _smashed(trusted: _Frames) -> Optional[Choice]:
     for seen, victim in zip(trusted, trusted[1:]):
         if seen.name == "__stack_chk_fail":
-            return (
+            return Choice(
                 victim.index,
-                f"{_where(victim.frame)} found its stack canary overwritten when it returned: it, "
+                f"{where(victim.frame)} found its stack canary overwritten when it returned: it, "
                 "or a function that it gave a local buffer to, wrote past the end",
             )
     return None
@@ -352,43 +346,73 @@ def _caller_of_panic(trusted: _Frames, kind: str, panic_message: Optional[str]) 
         if seen.category is not None and seen.category.key in ("report", "entry", "thunk"):
             continue
         if kind == "init-killed" and seen.name in ("do_exit", "do_group_exit"):
-            return (None, _init_ended(panic_message))
-        return (seen.index, f"{_where(seen.frame)} called panic(): it decided that all must stop")
+            return Choice(None, _init_ended(panic_message))
+        return Choice(
+            seen.index, f"{where(seen.frame)} called panic(): it decided that all must stop"
+        )
     return None
 
 
 _CALLED_BAD = "RIP is no code: the bad function pointer was called from here"
 
 
+#: Core code that can itself be what races, though its callers are to blame for faults in it.
+_CORE = frozenset({"rcu", "timer", "work", "scheduler", "device", "plumbing", "allocator"})
+#: Where an interrupt came in, as x86-64, i386, arm64, arm, riscv, powerpc and MIPS name it.
+_INTERRUPT = re.compile(
+    r"(?:asm_)?(?:sysvec_|common_interrupt|call_irq)\w*|do_IRQ|ret_from_intr|\w*apic_timer_interrupt"
+    r"|\w+_interrupt|el1h?_(?:64_)?irq\w*|__irq_svc|ret_from_irq|handle_irq_\w+|call_on_irq_stack"
+    r"|do_irq|plat_irq_dispatch|hardware_interrupt_common\w*|do_softirq_own_stack"
+)
+#: For a leak: functions that allocate on behalf of their caller.
+_ALLOCATES = re.compile(
+    r"(?:^|_)(?:[kv]|kv)?[mzc]?(?:re)?alloc(?:ate)?(?:_|\d|$)|(?:^|_)\w?dup(?:_|$)|_alloc\w*$"
+    r"|^security_|inode_init_always|(?:^|_)create_object|_cache_(?:get|create)$"
+)
+
+
 def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choice:
     walk = _Walk()
     no_rip_symbol = rip is not None and rip.symbol is None
-    machinery: Optional[_Seen] = None
+    machinery: Optional[Seen] = None
+    beyond = (
+        False  # the fault's own code was reached: not the handler that older kernels show first
+    )
     for seen in trusted:
         found = seen.category
         # A module's own function that happens to have a helper's name is its own code.
         own = seen.frame.module is not None and not seen.frame.inlined
-        if found is None or (own and found.key not in ("report", "entry")):
-            return (seen.index, _why(seen.frame, walk, no_rip_symbol, kind))
+        if found is not None and found.key == "entry" and beyond and _INTERRUPT.match(seen.name):
+            break  # what was interrupted is not the caller
+        beyond = beyond or found is None or found.key not in ("report", "entry", "thunk")
+        if (
+            registry.info(kind).name == kinds.LEAK
+            and found is None
+            and _ALLOCATES.search(seen.name)
+        ):
+            continue
+        raced = kind == kinds.KCSAN and found is not None and found.key in _CORE
+        if found is None or raced or (own and not roles.is_emitted(seen.name, found)):
+            return Choice(seen.index, _why(seen.frame, walk, no_rip_symbol, kind))
         if found.key == "plumbing" and machinery is None:
             machinery = seen
         if not seen.inherited:  # else the function that it was inlined into follows
             walk.skipped.append((seen.name, found))
     if machinery is not None:
-        if kind in _STUCK:
-            return (None, "only helpers and calling machinery are on the stack")
-        return (
+        if registry.info(kind).stuck:
+            return Choice(None, "only helpers and calling machinery are on the stack")
+        return Choice(
             machinery.index,
-            f"only helpers and calling machinery are on the stack; {_where(machinery.frame)} is "
+            f"only helpers and calling machinery are on the stack; {where(machinery.frame)} is "
             "the first that is no helper",
         )
-    if kind in _STUCK:
-        return (None, "only functions that print the report are on the stack")
+    if registry.info(kind).stuck:
+        return Choice(None, "only functions that print the report are on the stack")
     first = trusted[0]
     what = first.category.what if first.category is not None else "function"
-    return (
+    return Choice(
         first.index,
-        f"{_where(first.frame)} is {_article(what)}, but the stack shows no caller that could be "
+        f"{where(first.frame)} is {_article(what)}, but the stack shows no caller that could be "
         "blamed instead",
     )
 
@@ -401,17 +425,17 @@ def _why(frame: StackFrame, walk: _Walk, no_rip_symbol: bool, kind: Optional[str
     shown = [entry for entry in walk.skipped if entry[1].key not in ("report", "entry")]
     if no_rip_symbol and not shown:
         return _CALLED_BAD
-    if kind in _STUCK:
+    if registry.info(kind).stuck:
         return _stuck(frame, shown, kind or "")
     if not shown:
-        if walk.skipped and kind in _REPORTED:
+        if walk.skipped and registry.info(kind).reported:
             name = walk.skipped[-1][0]
-            return f"{_where(frame)} is where the check failed; {name} only reports it"
+            return f"{where(frame)} is where the check failed; {name} only reports it"
         if kind == "bug":
-            return f"{_where(frame)} holds the BUG() that fired"
+            return f"{where(frame)} holds the BUG() that fired"
         if kind == "warning":
-            return f"{_where(frame)} holds the WARN() that fired"
-        return f"the fault is in {_where(frame)} itself"
+            return f"{where(frame)} holds the WARN() that fired"
+        return f"the fault is in {where(frame)} itself"
     # The reason of the outermost helper; a header's inline function has none to speak of.
     telling = [entry for entry in shown if entry[1] is not _HEADER_INLINE] or shown
     name, found = telling[-1]
@@ -428,20 +452,9 @@ def _why(frame: StackFrame, walk: _Walk, no_rip_symbol: bool, kind: Optional[str
 
 
 def _reason(found: Category, kind: Optional[str]) -> str:
-    if kind == "list-corruption":
-        return "its caller added or deleted the damaged entry"
-    if kind in ("double-free", "slab-corruption") and found.key == "allocator":
-        return "its caller freed or asked for memory that was already damaged or free"
-    if kind == "usercopy":
-        return "its caller copied beyond the object"
-    if kind == "fortify":
-        return "its caller gave it a length beyond the object"
-    if kind == "atomic-sleep":
-        return "its caller may not sleep here, but did"
-    if kind == "leak":
-        return "its caller asked for the memory that nothing points to any more"
-    if kind == "lockdep":
-        return "its caller broke the rule"
+    info = registry.info(kind)
+    if info.caller_reason is not None and info.caller_reason_role in (None, found.key):
+        return info.caller_reason
     return found.reason
 
 
@@ -450,10 +463,10 @@ _TAKES_LOCK = re.compile(r"^(?!.*(?:wait|complet|synchronize|barrier)).*(?:lock|
 
 def _stuck(frame: StackFrame, shown: list[tuple[str, Category]], kind: str) -> str:
     if not shown:
-        return f"{_where(frame)} is where the CPU was when the watchdog looked"
+        return f"{where(frame)} is where the CPU was when the watchdog looked"
     waits = shown[-1]
     if kind == "hung-task":
         verb = "takes the lock" if _TAKES_LOCK.search(waits[0]) else "waits"
-        return f"{_where(frame)} {verb} in {waits[0]} and does not come back"
+        return f"{where(frame)} {verb} in {waits[0]} and does not come back"
     verb = "spins in" if waits[1].key == "lock" else "is in"
-    return f"{_where(frame)} {verb} {waits[0]}"
+    return f"{where(frame)} {verb} {waits[0]}"

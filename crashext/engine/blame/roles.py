@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Kernel functions that are never to blame for what their callers do, by category.
 
-A category names what such a function does, in words that fit "X is a …". Names come from
-mm/, lib/, kernel/ and arch/x86/ of v3.13 … v6.12; the aim is the functions that a crash report
-shows above the culprit, not a list of all helpers.
+A category names what such a function does, in words that fit "X is a …". Three sources, in this
+order: the names written here (old kernels', and what a file's role would get wrong), the generated
+table of functions by source file (generated.py, made by scripts/make_roles.py), the patterns. A
+frame that has a source file of its own is judged by that (:func:`of_frame`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple, Optional
 
+from crashext.engine.blame.files import role_of
 from crashext.engine.blame.names import normalise, without_noprof
 
 
@@ -56,7 +58,21 @@ CATEGORIES = (
         kfence_report_error kmsan_report kcsan_report mce_panic""",
         r"die_kernel_fault|__do_kernel_fault|do_bad_area|do_tag_check_fault|(?:bug|brk)_handler"
         r"|call_break_hook|__ubsan_handle_\w+|rust_helper_BUG|_R\w*(?:rust_begin_unwind|9panicking)\w*|__asan_report_\w+|__kasan_report\w*|__msan_\w+|print_bad_\w+"
-        r"|list_(?:add|del)_corruption\w*|__warn_\w+",
+        r"|list_(?:add|del)_corruption\w*|__warn_\w+|fixup_bug|print_\w+_bug(?:_header)?"
+        r"|print_(?:unlock_imbalance|usage|circular|deadlock|irq|lock|held|bad|shortest|kernel)_\w+"
+        r"|__?(?:ODEBUG|odebug)\w*|debug_(?:object|check_no_obj|objects|print_object)_\w+"
+        r"|debug_check_no_\w+|debug_locks_off|debug_lockdep_\w+|debug_smp_processor_id"
+        r"|check_preemption_disabled|__this_cpu_preempt_check|__?_?_might_\w+|__cant_\w+"
+        r"|preempt_count_(?:add|sub)|(?:__)?trace_(?:hard|soft)irqs_\w+|(?:__)?trace_preempt_\w+"
+        r"|tracer_(?:hard|soft)irqs_\w+|should_fail\w*|fail_dump|__should_fail\w*|\w+_fail_alloc\w*"
+        r"|dump_(?:backtrace|stack|trace|header|page|cpu_task)\w*|show_(?:stack|regs|trace|mem)\w*"
+        r"|walk_stackframe|unwind_\w+|__unwind_\w+|arch_stack_walk\w*|stack_trace_\w+"
+        r"|_{0,2}save_stack\w*|print_context_stack\w*|(?:__)?kernel_text_address"
+        r"|is_(?:bpf_text_address|ftrace_trampoline|module_text_address)|_?sched_show_task"
+        r"|print_(?:other_)?cpu_stall\w*|rcu_dump_cpu_stacks\w*|check_cpu_stall|__panic"
+        r"|rcu_check_gp_kthread\w*|arch_trigger_\w*backtrace|perf_trace_\w+|trace_event_\w+"
+        r"|bpf_trace_run\d+|__bpf_trace_\w+|trace_call_bpf|kmemleak_\w+|create_object"
+        r"|__create_object|ref_tracker_\w+|warn_alloc\w*|report_\w*bug\w*",
     ),
     _category(
         "entry", "exception entry", "it is the way into the kernel's fault handler",
@@ -73,7 +89,14 @@ CATEGORIES = (
         asm_exc_machine_check error_entry error_exit error_return paranoid_entry paranoid_exit
         ret_from_intr handle_stack_overflow kernel_stack_overflow do_trap do_trap_no_signal
         notify_die atomic_notifier_call_chain notifier_call_chain xen_hypercall_callback""",
-        r"el1\w+|do_mem_abort|do_translation_fault|do_debug_exception|do_undefinstr"
+        r"_s?text|_etext|el1\w+|__?(?:irq|dabt|pabt|und|fiq)_(?:svc|usr)|ret_(?:fast|slow)_syscall\w*|retint_\w+"
+        r"|restore_regs_and_return_to_\w+|interrupt_entry|idtentry_\w+|irqentry_\w+"
+        r"|tick_(?:periodic|handle|sched|nohz|do|receive|irq)_?\w*|handle_percpu_\w+|generic_handle_\w+|_{0,2}handle_domain_irq|gic_handle_irq"
+        r"|update_process_times|timer_interrupt|clockevents_\w+|r4k_\w*handler|c0_compare_interrupt"
+        r"|(?:arch_timer|twd|gic|bcm\d+|sun\w+|plic|riscv_intc)_handle\w*|call_on_irq_stack"
+        r"|do_interrupt_handler|generic_handle_arch_irq|do_DataAbort|do_PrefetchAbort|do_page_fault"
+        r"|do_trap_\w+|handle_exception|do_irq|smp_\w+_interrupt\w*|\w+_interrupt_entry\w*"
+        r"|do_mem_abort|do_translation_fault|do_debug_exception|do_undefinstr"
         r"|asm_(?:exc|common|sysvec|call)_\w+|exc_\w+|sysvec_\w+|__?sysvec_\w+",
     ),
     _category(
@@ -87,7 +110,10 @@ CATEGORIES = (
         """kasan_check_range check_memory_region __kasan_check_read __kasan_check_write
         kasan_byte_accessible kasan_unpoison kasan_poison __kasan_slab_free __kasan_kmalloc
         kasan_save_stack kasan_save_track kasan_save_free_info kfence_handle_page_fault""",
-        r"__asan_\w+|__hwasan_\w+|__tsan_\w+|__kcsan_\w+|kmsan_\w+|__sanitizer_cov_\w+|kasan_\w+",
+        r"qlist_\w+|qlink_\w+|quarantine_\w+|check_region_inline|bytes_are_valid|__kasan_\w+"
+        r"|check_memory_region\w*|write_comp_data|kcov_\w+|__virt_addr_valid|__phys_addr\w*"
+        r"|kfence_\w+|__kfence_\w+|__kmsan_\w+|kcsan_\w+|find_watchpoint|check_access"
+        r"|__asan_\w+|__hwasan_\w+|__tsan_\w+|__kcsan_\w+|kmsan_\w+|__sanitizer_cov_\w+|kasan_\w+",
     ),
     _category(
         "copy", "copy helper", "its caller handed it the bad pointer or length",
@@ -144,6 +170,8 @@ CATEGORIES = (
     _category(
         "lock", "lock or wait helper", "its caller handed it the lock, or waits in it",
         """_raw_spin_lock _raw_spin_lock_irq _raw_spin_lock_irqsave _raw_spin_lock_bh
+        lock_sock_nested lock_sock_fast __lock_sock __release_sock release_sock
+        _atomic_dec_and_lock _atomic_dec_and_lock_irqsave atomic_dec_and_lock
         _raw_spin_trylock _raw_spin_unlock _raw_spin_unlock_irq _raw_spin_unlock_irqrestore
         _raw_spin_unlock_bh _raw_read_lock _raw_read_unlock _raw_write_lock _raw_write_unlock
         _raw_read_lock_irqsave _raw_write_lock_irqsave _raw_write_lock_bh _raw_read_lock_bh
@@ -178,7 +206,12 @@ CATEGORIES = (
         folio_wait_bit_common __lock_page __folio_lock io_schedule io_schedule_timeout
         io_schedule_prepare synchronize_rcu synchronize_sched synchronize_rcu_expedited
         __wait_rcu_gp wait_rcu_gp rcu_barrier synchronize_srcu __synchronize_srcu""",
-        r"_raw_(?:spin|read|write)_\w+|__raw_(?:spin|read|write)_\w+|__raw_callee_save_\w+",
+        r"lockdep_\w+|register_lock_class|hlock_class|look_?up_(?:chain|lock)_\w+|assign_lock_key"
+        r"|check_(?:noncircular|prev_add\w*|prevs_add|usage\w*|irq_usage|wait_context|redundant)"
+        r"|mark_(?:lock|held|usage)\w*|reacquire_held_locks|__lock_\w+|lock_(?:acquire|release)\w*"
+        r"|lock_(?:is_held|set|pin|downgrade|unpin|contended|acquired)\w*|do_raw_(?:spin|read|write)_\w+"
+        r"|(?:debug|__)_?mutex_\w+|mutex_\w+|rwsem_\w+|rt_mutex_\w+|__?(?:down|up)_(?:read|write)\w*"
+        r"|_raw_(?:spin|read|write)_\w+|__raw_(?:spin|read|write)_\w+|__raw_callee_save_\w+",
     ),
     _category(
         "scheduler", "scheduler function", "its caller waits in it",
@@ -190,13 +223,11 @@ CATEGORIES = (
         __switch_to __switch_to_asm finish_task_switch do_nanosleep msleep
         msleep_interruptible usleep_range usleep_range_state __const_udelay __udelay __delay
         delay_tsc delay_loop delay_mwaitx ndelay __ndelay cpu_relax native_read_tsc
-        smp_call_function_many smp_call_function_many_cond smp_call_function_single
-        smp_call_function on_each_cpu on_each_cpu_cond_mask csd_lock_wait generic_exec_single
-        stop_machine stop_machine_cpuslocked stop_one_cpu rcu_read_lock rcu_read_unlock
+        rcu_read_lock rcu_read_unlock
         __rcu_read_lock __rcu_read_unlock""",
     ),
     _category(
-        "refcount", "reference-count helper", "its caller took or dropped a reference wrongly",
+        "counter", "reference-count helper", "its caller took or dropped a reference wrongly",
         """refcount_warn_saturate refcount_inc refcount_add refcount_dec refcount_inc_checked
         refcount_add_checked refcount_sub_and_test_checked refcount_dec_checked
         refcount_inc_not_zero_checked refcount_error_report ex_handler_refcount
@@ -242,6 +273,76 @@ CATEGORIES = (
         iowrite32_rep native_read_msr native_write_msr native_read_msr_safe
         native_write_msr_safe ex_handler_msr_mce rdmsr_safe_on_cpu wrmsr_safe_on_cpu
         __rdmsr_on_cpu __wrmsr_on_cpu""",
+    ),
+    _category(
+        "device", "driver-core function", "its caller handed it a device or file that is not sound",
+        """device_del device_add device_unregister device_register device_initialize put_device
+        get_device device_release device_release_driver get_device_parent cleanup_glue_dir
+        sysfs_create_group sysfs_remove_group sysfs_create_link sysfs_create_file_ns
+        sysfs_remove_file_ns sysfs_create_dir_ns sysfs_remove_dir sysfs_warn_dup kernfs_find_ns
+        kernfs_add_one kernfs_remove kernfs_remove_by_name_ns kernfs_name_hash kernfs_get
+        kernfs_put internal_create_group dpm_sysfs_remove dpm_sysfs_add devres_release_all
+        release_nodes devres_release_group unregister_netdev unregister_netdevice_queue
+        unregister_netdevice_many rollback_registered rollback_registered_many
+        unregister_netdevice_many_notify cdev_del cdev_add""",
+    ),
+    _category(
+        "work", "workqueue or thread interface", "its caller handed it the work, or waits in it",
+        """flush_work __flush_work flush_workqueue __flush_workqueue drain_workqueue
+        destroy_workqueue cancel_work_sync cancel_delayed_work_sync __cancel_work_timer
+        cancel_delayed_work queue_work_on __queue_work queue_delayed_work_on
+        mod_delayed_work_on __queue_delayed_work try_to_grab_pending flush_delayed_work
+        work_is_static_object kthread_stop kthread_park kthread_unpark kthread_create_on_node
+        __kthread_create_on_node kthread_flush_worker kthread_queue_work check_flush_dependency
+        insert_work start_flush_work work_fixup_init""",
+    ),
+    _category(
+        "timer", "timer interface", "its caller handed it the timer",
+        """add_timer add_timer_on mod_timer __mod_timer mod_timer_pending del_timer del_timer_sync
+        timer_delete timer_delete_sync try_to_del_timer_sync timer_shutdown_sync
+        __timer_delete __timer_delete_sync detach_if_pending hrtimer_start_range_ns
+        hrtimer_cancel hrtimer_try_to_cancel hrtimer_init timer_fixup_assert_init
+        timer_is_static_object hrtimer_active remove_hrtimer __remove_hrtimer""",
+    ),
+    _category(
+        "rcu", "RCU interface", "its caller handed it the object, or waits in it",
+        """call_rcu __call_rcu call_rcu_sched call_rcu_bh call_srcu __call_srcu kfree_call_rcu
+        kvfree_call_rcu rcu_head_init rcu_is_watching rcu_read_lock_held
+        debug_lockdep_rcu_enabled rcuhead_is_static_object""",
+    ),
+    _category(
+        "skb", "socket-buffer helper", "its caller handed it the buffer",
+        """skb_release_all skb_release_head_state __alloc_skb alloc_skb_with_frags
+        sock_alloc_send_pskb sock_wfree sock_rfree kfree_skb_list kfree_skb_list_reason
+        kfree_skb_reason sk_skb_reason_drop skb_dequeue skb_queue_tail skb_queue_purge
+        skb_unlink skb_clone skb_copy pskb_expand_head __pskb_pull_tail skb_copy_bits""",
+    ),
+    _category(
+        "crypto", "cipher or hash", "its caller handed it the data",
+        "", r"aes\w*_\w+|sha\d+_\w+|md5_\w+|chacha_\w+|crypto_\w+_(?:en|de)crypt|blake2s_\w+",
+    ),
+    _category(
+        "cross-cpu", "call of other CPUs", "it waits for another CPU",
+        """smp_call_function_many smp_call_function_many_cond smp_call_function_single
+        smp_call_function smp_call_function_any smp_call_function_single_async on_each_cpu
+        on_each_cpu_cond_mask on_each_cpu_mask csd_lock_wait __csd_lock_wait
+        generic_exec_single stop_machine stop_machine_cpuslocked stop_one_cpu
+        multi_cpu_stop stop_cpus smp_call_on_cpu""",
+    ),
+    _category(
+        "library", "library helper", "its caller asked for it",
+        "", r"crc\d\w*|crc_\w+|prandom_\w+|get_random_\w+|_?get_random_bytes\w*|kvm_clock_\w+"
+        r"|ktime_get\w*|sched_clock\w*|local_clock\w*|read_tsc|read_hpet|pvclock_\w+",
+    ),
+    _category(
+        "page", "page-cache helper", "its caller handed it the page, or waits in it",
+        """lock_page unlock_page folio_unlock __lock_page_killable wait_on_page_writeback
+        folio_wait_writeback wait_on_page_bit_killable end_page_writeback folio_end_writeback
+        set_page_dirty folio_mark_dirty mark_page_accessed folio_mark_accessed page_mapping
+        folio_mapping put_pages_list release_pages folios_put get_page get_user_pages
+        do_read_cache_page do_read_cache_folio wait_on_page_read
+        dget dput fast_dput __dput lockref_get_not_dead iput igrab fput __fput_sync
+        inc_nlink drop_nlink set_nlink clear_nlink""",
     ),
     _category(
         "plumbing", "part of the kernel's calling machinery",
@@ -301,15 +402,15 @@ CATEGORIES = (
         call_cpuidle cpu_idle_poll really_probe driver_probe_device __driver_probe_device
         __driver_attach driver_attach bus_for_each_dev bus_add_driver driver_register
         __device_attach_driver __device_attach device_initial_probe bus_probe_device
-        device_add device_register platform_drv_probe platform_probe local_pci_probe
+        platform_drv_probe platform_probe local_pci_probe
         pci_device_probe pci_call_probe __pci_register_driver device_release_driver_internal
         driver_detach bus_remove_driver driver_unregister pci_unregister_driver
         pci_device_remove platform_remove blocking_notifier_call_chain raw_notifier_call_chain
         __blocking_notifier_call_chain srcu_notifier_call_chain task_work_run
         call_usermodehelper_exec_async async_run_entry_fn""",
-        r"__(?:x64|ia32|arm64|se|do|x32)_(?:compat_)?sys_\w+|S[yY](?:S|SC)_\w+|sys_\w+"
-        r"|compat_S[yY]S_\w+|el0\w+|invoke_syscall\w*|do_el0_svc|vectors"
-        r"|secondary_startup_\w+|common_startup_\w+|sys_\w+",
+        r"__(?:x64|ia32|arm64|riscv|s390x?|se|do|x32)_(?:compat_)?sys_\w+|S[yY](?:S|SC)_\w+"
+        r"|compat_S[yY]S_\w+|do_compat_\w+"
+        r"|el0\w+|invoke_syscall\w*|do_el0_svc|vectors|secondary_startup_\w+|common_startup_\w+",
     ),
 )  # fmt: skip
 
@@ -317,6 +418,51 @@ _BY_NAME: dict[str, Category] = {}
 for _entry in reversed(CATEGORIES):
     for _name in _entry.names:
         _BY_NAME[_name] = _entry
+
+
+_BY_KEY: dict[str, Category] = {entry.key: entry for entry in CATEGORIES}
+
+
+@lru_cache(maxsize=1)
+def _generated() -> dict[str, str]:
+    """Function → role, of the generated table; read when the first frame is judged."""
+    from crashext.engine.blame.generated import NAMES
+
+    return {name: role for role, names in NAMES.items() for name in names.split()}
+
+
+_SYSTEM_CALL = re.compile(r"(?:compat_|k)?sys_(\w+)")
+
+
+def _is_system_call(plain: str) -> bool:
+    """``sys_read``, ``ksys_read``, ``compat_sys_ioctl``: of a system call that exists."""
+    match = _SYSTEM_CALL.fullmatch(plain)
+    return match is not None and f"__x64_sys_{match[1]}" in _generated()
+
+
+def of_frame(name: str, file: Optional[str]) -> Optional[Category]:
+    """As :func:`category`, for a frame whose source file may be known: the file then decides.
+
+    Names that are written here are believed before the file: a file of helpers can hold machinery.
+    """
+    found = category(name)
+    if file is None or normalise(name) in _BY_NAME:
+        return found
+    role = role_of(file)
+    return _BY_KEY[role] if role is not None else None
+
+
+#: Roles whose functions are emitted in modules too: inline functions of the kernel's headers.
+_EMITTED = frozenset({"list", "counter", "lock", "thunk", "report", "entry"})
+
+
+def is_emitted(name: str, found: Category) -> bool:
+    """Whether a helper that stands in a module is the kernel's all the same.
+
+    ``__list_del_entry [mod]`` is include/linux/list.h's: an inline function that the compiler did
+    not inline, or a clone. A module's own function of a generated helper's name is the module's.
+    """
+    return found.key in _EMITTED and normalise(name) in _BY_NAME
 
 
 @lru_cache(maxsize=8192)
@@ -330,4 +476,9 @@ def category(name: str) -> Optional[Category]:
     for entry in CATEGORIES:
         if entry.pattern is not None and entry.pattern.match(plain):
             return entry
+    if _is_system_call(plain):
+        return _BY_KEY["plumbing"]
+    role = _generated().get(plain) or _generated().get(without_noprof(plain))
+    if role is not None:
+        return _BY_KEY[role]
     return None

@@ -138,7 +138,7 @@ TAIL = " full_proxy_write vfs_write ksys_write do_syscall_64 entry_SYSCALL_64_af
 )  # fmt: skip
 def test_the_frame_to_act_on(kind: str, frames: str, blamed: str, words: str) -> None:
     given = stack(frames)
-    index, why = blame.choose(given, Rip(symbol=given[0].function), kind=kind)
+    index, why, _ = blame.choose(given, Rip(symbol=given[0].function), kind=kind)
     assert index is not None
     assert given[index].function == blamed
     assert words in why
@@ -146,20 +146,20 @@ def test_the_frame_to_act_on(kind: str, frames: str, blamed: str, words: str) ->
 
 def test_a_null_call_blames_the_caller() -> None:
     frames = stack("hello:fault_null_call hello:fault_trigger" + TAIL)
-    index, why = blame.choose(frames, Rip(address=0), kind="null-deref")
+    index, why, _ = blame.choose(frames, Rip(address=0), kind="null-deref")
     assert (index, why) == (0, "RIP is no code: the bad function pointer was called from here")
 
 
 def test_a_null_call_through_a_thunk_names_both() -> None:
     frames = stack("__x86_indirect_thunk_rax hello:caller" + TAIL)
-    index, why = blame.choose(frames, Rip(address=0), kind="null-deref")
+    index, why, _ = blame.choose(frames, Rip(address=0), kind="null-deref")
     assert index == 1
     assert why.startswith("RIP is no code; __x86_indirect_thunk_rax is an indirect-call thunk")
 
 
 def test_executed_data_blames_who_called_it() -> None:
     frames = stack("hello:lkm_program ?hello:fault_exec_data ?hello:fault_trigger ?vfs_write")
-    index, why = blame.choose(
+    index, why, _ = blame.choose(
         frames, Rip(address=0xFFFFFFFFC03CF470, symbol="lkm_program"), kind="nx-exec"
     )
     assert index == 1
@@ -174,18 +174,18 @@ def test_executed_data_blames_who_called_it() -> None:
     ],
 )
 def test_nobody_is_blamed_without_evidence(frames: str, reason: str) -> None:
-    assert blame.choose(stack(frames), None, kind="null-deref") == (None, reason)
+    assert blame.choose(stack(frames), None, kind="null-deref")[:2] == (None, reason)
 
 
 def test_only_helpers_on_the_stack() -> None:
-    index, why = blame.choose(stack("memcpy vfs_write ksys_write"), None, kind="null-deref")
+    index, why, _ = blame.choose(stack("memcpy vfs_write ksys_write"), None, kind="null-deref")
     assert index == 1
     assert why.startswith("only helpers and calling machinery are on the stack")
 
 
 def test_a_stall_of_machinery_alone_blames_nobody() -> None:
     frames = stack("process_one_work worker_thread kthread ret_from_fork")
-    assert blame.choose(frames, None, kind="workqueue-stall") == (
+    assert blame.choose(frames, None, kind="workqueue-stall")[:2] == (
         None,
         "only helpers and calling machinery are on the stack",
     )
@@ -201,7 +201,7 @@ def test_what_is_inlined_into_a_helper_is_passed_with_it() -> None:
     """drgn shows the inline functions of schedule() and out_of_memory(); a log does not."""
     frames = stack("schedule_debug __schedule_loop schedule hello:fault_hung_task vfs_write")
     frames[0].inlined = frames[1].inlined = True
-    index, why = blame.choose(frames, None, kind="hung-task")
+    index, why, _ = blame.choose(frames, None, kind="hung-task")
     assert (index, why) == (
         3,
         "fault_hung_task [hello] waits in schedule and does not come back",
@@ -271,7 +271,7 @@ def test_plumbing(name: str, plumbing: Optional[bool]) -> None:
     ],
 )
 def test_no_kernel_function_is_blamed_when_init_ends(exitcode: str, how: str) -> None:
-    index, why = blame.choose(
+    index, why, _ = blame.choose(
         stack("dump_stack_lvl panic do_exit.cold do_group_exit get_signal do_syscall_64"),
         None,
         kind="init-killed",
@@ -283,7 +283,7 @@ def test_no_kernel_function_is_blamed_when_init_ends(exitcode: str, how: str) ->
 
 def test_a_work_item_of_an_unloaded_module() -> None:
     frames = stack("?process_one_work ?worker_thread ?kthread ?ret_from_fork")
-    index, why = blame.choose(frames, Rip(address=0xFFFFFFFFC034B14E), kind="bad-pointer")
+    index, why, _ = blame.choose(frames, Rip(address=0xFFFFFFFFC034B14E), kind="bad-pointer")
     assert index is None
     assert why.startswith(
         "RIP is no code and process_one_work called it: code or data that is gone"
@@ -291,12 +291,14 @@ def test_a_work_item_of_an_unloaded_module() -> None:
 
 
 def test_hardware_errors_blame_no_function() -> None:
-    index, why = blame.choose(stack("hello:busy kthread"), None, kind="machine-check")
+    index, why, _ = blame.choose(stack("hello:busy kthread"), None, kind="machine-check")
     assert (index, why) == (None, "the hardware reported an error: no function is to blame")
 
 
 def test_only_the_report_on_the_stack_of_a_stall() -> None:
-    assert blame.choose(stack("sched_show_task rcu_dump_cpu_stacks"), None, kind="rcu-stall") == (
+    assert blame.choose(stack("sched_show_task rcu_dump_cpu_stacks"), None, kind="rcu-stall")[
+        :2
+    ] == (
         None,
         "only functions that print the report are on the stack",
     )

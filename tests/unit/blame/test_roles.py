@@ -52,7 +52,7 @@ def test_what_compilers_add_is_taken_off(name: str, plain: str) -> None:
         ("native_queued_spin_lock_slowpath.part.0", "lock"),
         ("__mutex_lock.constprop.0", "lock"),
         ("__schedule", "scheduler"),
-        ("refcount_warn_saturate", "refcount"),
+        ("refcount_warn_saturate", "counter"),
         ("kfree", "allocator"),
         ("__slab_free", "allocator"),
         ("kmem_cache_alloc_lru_noprof", "allocator"),

@@ -43,7 +43,7 @@ FRAMES = st.lists(
 def test_a_frame_is_blamed_only_if_it_is_there_and_trusted(
     frames: list[StackFrame], kind: Optional[str], symbol: Optional[str], address: Optional[int]
 ) -> None:
-    index, why = blame.choose(frames, Rip(address=address, symbol=symbol), kind=kind)
+    index, why, _ = blame.choose(frames, Rip(address=address, symbol=symbol), kind=kind)
     assert why
     if index is None:
         return
