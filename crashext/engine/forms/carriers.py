@@ -89,7 +89,7 @@ def parts(blocks: Iterator[bytes]) -> Iterator[Part]:
     if undo is None:
         first = head
         for block in _chain(head, text):
-            yield Part(block.replace(_NBSP, b" ") if _NBSP in block else block, None, first)
+            yield Part(block if block.isascii() else block.replace(_NBSP, b" "), None, first)
             first = b""
         return
     for part in _blocks(undo(_lines(_chain(head, text)))):

@@ -26,6 +26,9 @@ _HIDDEN = re.compile(rb"(?i)<(script|style)\b")
 
 def is_page(head: bytes) -> bool:
     """Whether the text is a page or a piece of one."""
+    low = head.lower()
+    if not any(tag in low for tag in (b"<html", b"<body", b"<br", b"<pre", b"<p", b"<div", b"<t")):
+        return False
     return _DOCUMENT.search(head) is not None or len(_PAGE.findall(head)) >= 3
 
 

@@ -22,7 +22,7 @@ _MAX_LINES = 200_000
 
 def is_pstore(head: bytes) -> bool:
     """Whether a line of the text is the header of a record."""
-    return b"#" in head and any(
+    return b" Part" in head and any(
         _HEADER.match(head, head.rfind(b"\n", 0, found.start()) + 1, head.find(b"\n", found.end()))
         is not None
         for found in re.finditer(rb"#\d{1,9} Part\d{1,9}", head)

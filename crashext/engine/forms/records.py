@@ -32,11 +32,15 @@ _JSON_LINE = re.compile(rb'(?m)^(?:data: )?[\s{\[,-]{0,16}"[\w.@-]{1,60}"\s{0,8}
 
 def is_journal(head: bytes) -> bool:
     """Whether the text is of ``journalctl -o verbose`` or ``-o export``."""
-    return len(_JOURNAL.findall(head)) >= 2
+    return (b"_TRANSPORT=" in head or b"SYSLOG_IDENTIFIER=" in head or b"__CURSOR=" in head) and (
+        len(_JOURNAL.findall(head)) >= 2
+    )
 
 
 def is_json(head: bytes) -> bool:
     """Whether the text is of records in JSON that hold lines of a log."""
+    if b'":' not in head and b'" :' not in head:
+        return False
     few = 1 if head.lstrip()[:1] in (b"{", b"[") else 2
     return len(_JSON_LINE.findall(head)) >= few and _MESSAGE.search(head) is not None
 

@@ -73,8 +73,11 @@ def is_session(head: bytes) -> bool:
     return (
         b"[exception RIP: " in head
         or (b'COMMAND: "' in head and b" #0 [" in head)
-        or re.search(rb"(?m)^\W{0,12}#[01] {1,4}(?:0x[0-9a-f]{8,16} in )?[A-Za-z_]\w*", head)
-        is not None
+        or (
+            b"#0 " in head
+            and re.search(rb"(?m)^\W{0,12}#[01] {1,4}(?:0x[0-9a-f]{8,16} in )?[A-Za-z_]\w*", head)
+            is not None
+        )
     )
 
 
