@@ -90,7 +90,7 @@ _PLACED = re.compile(
     r"|(?:NIP|LR) )(?P<rest>.*)"
 )
 _MODULE = re.compile(r"\[[\w-]+(?:\([A-Z+-]*\))?(?: [0-9a-f]{16,64})?\](?:\s|$)", re.A)
-_MODULE_OPEN = re.compile(r"\s\[[\w-]*(?P<blank> )?(?P<id>[0-9a-f]*)$", re.A)
+_MODULE_OPEN = re.compile(r"\s\[[\w-]*(?P<blank> [0-9a-f]*)?$", re.A)
 _MODULE_REST = re.compile(r"(?P<name>[\w-]*)(?:\([A-Z+-]*\))?(?: ?(?P<id>[0-9a-f]{1,64}))?\]", re.A)
 _SIZE_REST = re.compile(r"[0-9a-f]{1,4}(?= \[|$)")
 _BYTES = re.compile(

@@ -26,7 +26,7 @@ _WHO = r"CPU: (?P<cpu>[0-9]{1,6}) (?:UID: (?P<uid>[0-9]{1,10}) )?PID: (?P<pid>[0
 _CPU = re.compile(
     rf"{_WHO}(?P<comm>.{{0,24}}?) "
     r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) {1,40}"
-    r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*))? *$"
+    r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*))?$"
 )
 _CPU_CUT = re.compile(rf"{_WHO}(?P<comm>.{{1,32}})")
 # The beginning of what follows the name, however little of it there is

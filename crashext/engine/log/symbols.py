@@ -22,7 +22,7 @@ def _compile(regex: str) -> Pattern[str]:
 _NAME = r"[A-Za-z_.$][\w.$]*"
 # After a module's name: its taint letters, the build id (CONFIG_STACKTRACE_BUILD_ID).
 _MODULE = r"\[(?P<module>[\w-]+)(?:\([A-Z+-]*\))?(?: [0-9a-f]{16,64})?\]"
-_FILE = r"(?P<file>[^\s():\[\]]+):(?P<line>\d+)"
+_FILE = r"(?P<file>[^\s():\[\]]+):(?P<line>\d{1,8})(?!\d)"
 #: ``sym+0xoff/0xsize [module]``, ``0xaddr`` or printk's ``(null)``.
 _SYMBOL = (
     rf"(?:(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
@@ -48,7 +48,7 @@ _FRAME_DECODED = _compile(rf"(?P<unreliable>\? )?{_DECODED}{_END}")
 _FRAME_INLINE = _compile(rf"(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])$")
 # Offsets that somebody left out, as people do who type a trace into a mail.
 _FRAME_BARE = _compile(
-    r"(?P<unreliable>\? )?(?P<name>[a-z_][\w.]{2,}_[\w.]+|__?[a-z][\w.]+)"
+    r"(?P<unreliable>\? )?(?P<name>(?=\w{0,200}_)[a-z_][\w.]{2,})"
     r"(?: \[(?P<module>[\w-]+)\])?(?P<inline> \[inline\])?$"
 )
 # arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20".
