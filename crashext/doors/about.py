@@ -16,7 +16,7 @@ from crashext.commands.base import HelpRequested
 from crashext.doors.epython import search_path
 from crashext.engine.escape import printable
 from crashext.errors import CrashextError, Unknown, UsageError
-from crashext.targets.crash_files import opened
+from crashext.pykdump.crash_files import opened
 
 USAGE = """\
 usage: crashext
@@ -69,7 +69,7 @@ def run(words: list[str]) -> int:
 def targets() -> str:
     """Who answers the questions of explain, rip and mods here."""
     try:
-        importlib.import_module("crashext.targets.drgn_over_crash").program()
+        importlib.import_module("crashext.pykdump.drgn_over_crash").program()
     except (ImportError, CrashextError) as error:
         return f"crash; without drgn: {error}"
     return "crash, and drgn on crash's memory"

@@ -147,8 +147,8 @@ def _with_program(body: Callable[[drgn.Program], int]) -> int:
         raise CrashextError(
             f"drgn: {error}; install it into the Python that crashext was built for"
         ) from None
+    from crashext.pykdump.drgn_over_crash import program
     from crashext.targets.crash import open_target
-    from crashext.targets.drgn_over_crash import program
 
     prog = program()
     open_target()  # lets drgn find the files of modules

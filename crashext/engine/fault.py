@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional
 
-from crashext.engine import checks, decide, reading, values
+from crashext.engine import checks, decide, kinds, reading, values
 from crashext.engine.arch.names import Trap
 from crashext.engine.case import Case, log_source
 from crashext.engine.model import Access, FaultAddress, RegisterValue
@@ -97,7 +97,7 @@ def trap_of(case: Case) -> Optional[Trap]:
     """The mnemonic of the trap: from the log, else from memory."""
     if case.report is not None and case.report.trap is not None:
         return case.report.trap
-    if case.report is not None and case.report.kind == "stack-overflow":
+    if case.report is not None and case.report.kind == kinds.STACK_OVERFLOW:
         return "#DF"  # "stack guard page" is what the double fault of a stack overflow prints
     return case.frame.trap if case.frame is not None else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Callable, NamedTuple
 
-from crashext.engine import blame, codes, title, values
+from crashext.engine import blame, codes, kinds, title, values
 from crashext.engine.arch.x86 import borders, insn, pagefault
 from crashext.engine.arch.x86.names import GENERAL
 from crashext.engine.model import Rip, StackFrame
@@ -106,11 +106,11 @@ def measure() -> list[Cost]:
 
     def choose(depth: int) -> Callable[[], object]:
         frames = _stack(depth)
-        return lambda: blame.choose(frames, Rip(symbol="memcpy"), kind="null-deref")
+        return lambda: blame.choose(frames, Rip(symbol="memcpy"), kind=kinds.NULL_DEREF)
 
     def bucket(depth: int) -> Callable[[], object]:
         frames = _stack(depth)
-        return lambda: title.bucket("null-deref", frames)
+        return lambda: title.bucket(kinds.NULL_DEREF, frames)
 
     costs += [
         _sized("find instruction borders in 1,000 bytes", find_borders, 1000),

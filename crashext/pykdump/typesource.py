@@ -30,8 +30,8 @@ def _choose() -> TypeSource:
     from crashext.pykdump.gdbtypes import GdbTypes
 
     try:
+        from crashext.pykdump.drgn_over_crash import module_files, program
         from crashext.pykdump.drgntypes import DrgnTypes
-        from crashext.targets.drgn_over_crash import module_files, program
 
         return DrgnTypes(program(), lambda: module_files(crash.exec_crash_command("mod")))
     except (ImportError, CrashextError):

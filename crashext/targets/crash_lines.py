@@ -20,9 +20,9 @@ from crashext.debugfiles import choose
 from crashext.errors import Unknown
 from crashext.files import regular_descriptor
 from crashext.packed import packing, unpack_to_memory
-from crashext.targets.crash_files import opened
+from crashext.pykdump.crash_files import opened
+from crashext.pykdump.drgn_over_crash import program
 from crashext.targets.drgn.files import DebugFileFinder
-from crashext.targets.drgn_over_crash import program
 
 #: crash keeps 255 bytes of a module file's path (MAX_MOD_NAMELIST in crash's defs.h).
 MAX_PATH = 255

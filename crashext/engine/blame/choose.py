@@ -112,7 +112,7 @@ def choose(
 
 #: Tracks of a report about an object, the one to act on first, with what it says.
 _TRACKS = {
-    "use-after-free": (
+    kinds.USE_AFTER_FREE: (
         ("freed", "{where} freed the object that was then used: it, or who still holds a pointer"),
         ("allocated", "{where} allocated the object"),
     ),
@@ -133,10 +133,10 @@ def is_about_an_object(report: Report, kind: Optional[str]) -> bool:
     Then the object's history tells more: the reports of SLUB's checks, which have no RIP or one in
     the checks.
     """
-    if kind == "slab-corruption":
+    if kind == kinds.SLAB_CORRUPTION:
         return True
     name = report.rip.name if report.rip is not None else None
-    return kind == "use-after-free" and (name is None or is_helper(name))
+    return kind == kinds.USE_AFTER_FREE and (name is None or is_helper(name))
 
 
 def choose_track(
@@ -148,7 +148,9 @@ def choose_track(
     ``written_after_free``: it was free when it was written to (SLUB: "Poison overwritten").
     Returns (None, reason) when the tracks hold no frame that is no helper.
     """
-    order = "use-after-free" if written_after_free or kind == "use-after-free" else "corruption"
+    order = (
+        kinds.USE_AFTER_FREE if written_after_free or kind == kinds.USE_AFTER_FREE else "corruption"
+    )
     for name, why in _TRACKS[order]:
         for frame in tracks.get(name, ()):
             if frame.name is None or not frame.reliable or is_helper(frame.name):
@@ -345,7 +347,7 @@ def _caller_of_panic(trusted: _Frames, kind: str, panic_message: Optional[str]) 
     for seen in trusted[position + 1 :]:
         if seen.category is not None and seen.category.key in ("report", "entry", "thunk"):
             continue
-        if kind == "init-killed" and seen.name in ("do_exit", "do_group_exit"):
+        if kind == kinds.INIT_KILLED and seen.name in ("do_exit", "do_group_exit"):
             return Choice(None, _init_ended(panic_message))
         return Choice(
             seen.index, f"{where(seen.frame)} called panic(): it decided that all must stop"
@@ -431,9 +433,9 @@ def _why(frame: StackFrame, walk: _Walk, no_rip_symbol: bool, kind: Optional[str
         if walk.skipped and registry.info(kind).reported:
             name = walk.skipped[-1][0]
             return f"{where(frame)} is where the check failed; {name} only reports it"
-        if kind == "bug":
+        if kind == kinds.BUG:
             return f"{where(frame)} holds the BUG() that fired"
-        if kind == "warning":
+        if kind == kinds.WARNING:
             return f"{where(frame)} holds the WARN() that fired"
         return f"the fault is in {where(frame)} itself"
     # The reason of the outermost helper; a header's inline function has none to speak of.
@@ -465,7 +467,7 @@ def _stuck(frame: StackFrame, shown: list[tuple[str, Category]], kind: str) -> s
     if not shown:
         return f"{where(frame)} is where the CPU was when the watchdog looked"
     waits = shown[-1]
-    if kind == "hung-task":
+    if kind == kinds.HUNG_TASK:
         verb = "takes the lock" if _TAKES_LOCK.search(waits[0]) else "waits"
         return f"{where(frame)} {verb} in {waits[0]} and does not come back"
     verb = "spins in" if waits[1].key == "lock" else "is in"

@@ -6,8 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Callable, NamedTuple, Optional
 
-from crashext.engine import arch, errno
-from crashext.engine.arch.addresses import MMAP_MIN_ADDR, PAGE_SIZE, AddressLayout, Region
+from crashext.engine import arch, errno, kinds
+from crashext.engine.arch.addresses import (
+    MMAP_MIN_ADDR,
+    NON_CANONICAL,
+    PAGE_SIZE,
+    AddressLayout,
+    Region,
+)
 from crashext.engine.arch.names import Trap
 from crashext.engine.kinds import Kind
 from crashext.engine.values.patterns import poison
@@ -116,7 +122,7 @@ def _describe_address(value: int, layout: AddressLayout, pointer: bool) -> str:
     text = ascii_text(value)
     region = region_of(value, layout)
     quoted = f'text "{text}"' if text is not None else None
-    if region.name == "non-canonical":
+    if region.name == NON_CANONICAL:
         original = kasan_original(value, layout)
         if original is not None:
             # Described without KASAN: the shadow of a shadow is no help.
@@ -204,32 +210,36 @@ def classify(
     if known is not None:
         return Classification(known.kind, known.text)
     if address < MMAP_MIN_ADDR:
-        return Classification("null-deref", _null_text(address, access))
+        return Classification(kinds.NULL_DEREF, _null_text(address, access))
     if errno.from_pointer(address, layout.pointer_bits) is not None:
-        return Classification("err-ptr", describe(address))
+        return Classification(kinds.ERR_PTR, describe(address))
     region = region_of(address, layout)
-    if region.name == "non-canonical":
-        return Classification("non-canonical", describe(address, layout=layout))
+    if region.name == NON_CANONICAL:
+        return Classification(kinds.NON_CANONICAL, describe(address, layout=layout))
     if trap == "#GP":
         return Classification(
-            "general-protection",
+            kinds.GENERAL_PROTECTION,
             f"the address is canonical ({describe(address, layout=layout)}), so it is not what "
             "raised the fault",
         )
     if access == "execute" and protection:
-        return Classification("nx-exec", f"execution of a page without permission ({region.name})")
+        return Classification(
+            kinds.NX_EXEC, f"execution of a page without permission ({region.name})"
+        )
     if region.name == "user":
-        return Classification("user-memory-access", describe(address, layout=layout))
+        return Classification(kinds.USER_MEMORY_ACCESS, describe(address, layout=layout))
     if access == "write" and protection:
-        return Classification("write-to-read-only", f"the page is mapped read-only ({region.name})")
+        return Classification(
+            kinds.WRITE_TO_READ_ONLY, f"the page is mapped read-only ({region.name})"
+        )
     if access == "execute" and region.name.startswith("modules"):
         return Classification(
-            "bad-pointer",
+            kinds.BAD_POINTER,
             "nothing is mapped there, in the module area: code of a module that was unloaded, or a "
             "stale function pointer",
         )
     return Classification(
-        "bad-pointer", f"nothing is mapped there: {describe(address, layout=layout)}"
+        kinds.BAD_POINTER, f"nothing is mapped there: {describe(address, layout=layout)}"
     )
 
 
@@ -245,7 +255,7 @@ def _classify_base(address: int, base: int, access: Optional[str]) -> Optional[C
     member = f"0x{abs(signed):x} {'past' if signed >= 0 else 'before'} it" if signed else "it"
     if base == 0 and abs(signed) < 1 << 31:
         return Classification(
-            "null-deref",
+            kinds.NULL_DEREF,
             "the pointer is NULL" if not signed else f"the pointer is NULL; the access is {member}",
         )
     number = errno.from_pointer(base)
@@ -253,11 +263,11 @@ def _classify_base(address: int, base: int, access: Optional[str]) -> Optional[C
         entry = errno.by_number(number)
         if entry is not None and not (number % 8 == 0 and address < PAGE_SIZE and access is None):
             return Classification(
-                "err-ptr",
+                kinds.ERR_PTR,
                 f"the pointer is an error number: {err_ptr(base)}; the access is at {member}",
             )
         return Classification(
-            "null-deref",
+            kinds.NULL_DEREF,
             f"the pointer is NULL minus 0x{number:x}: container_of of a NULL pointer",
         )
     known = poison(base)

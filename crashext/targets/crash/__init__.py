@@ -34,9 +34,9 @@ def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
         # First: with PyKdump no drgn helps, and its Python may lack what drgn's modules import.
         import _crashext  # noqa: F401
 
+        from crashext.pykdump.drgn_over_crash import program
         from crashext.targets.crash.deep import DeepCrashTarget
         from crashext.targets.drgn.target import DrgnTarget
-        from crashext.targets.drgn_over_crash import program
     except ImportError as error:
         return CrashTarget(source_dirs, _why(error))
     # libdrgn's own warnings would come between the lines of an answer; what matters is said by
@@ -54,10 +54,10 @@ def open_target(source_dirs: Optional[list[str]] = None) -> CrashTarget:
 
 def _give_files(prog: drgn.Program) -> None:
     """The files that crash has open, and what lies beside them, for drgn to look in."""
+    from crashext.pykdump.crash_files import opened
+    from crashext.pykdump.drgn_over_crash import module_files
     from crashext.targets.crash import names
-    from crashext.targets.crash_files import opened
     from crashext.targets.drgn.files import DebugFileFinder
-    from crashext.targets.drgn_over_crash import module_files
 
     finder = DebugFileFinder.of(prog)
     if opened().dump is not None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Optional
 
+from crashext.engine import kinds
 from crashext.engine.model import Check, Finding
 from crashext.engine.report import Report
 from crashext.errors import Unknown
@@ -38,7 +39,7 @@ def find(
     address = fault_address(report)
     if address is not None:
         yield from _owner(session, report, address)
-    elif report is not None and report.kind == "stack-overflow":
+    elif report is not None and report.kind == kinds.STACK_OVERFLOW:
         sp = frame.registers[session.arch.registers.sp]
         yield from _owner(session, report, (sp - 8) & (1 << 64) - 1)
     yield from _object(session, report, frame, address)

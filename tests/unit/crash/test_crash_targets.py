@@ -22,7 +22,7 @@ ffffffffc0410000  e1000        ffffffffc0400000  81920  /usr/lib/debug/e1000.ko.
 """
 
 #: The modules that import what only crash's Python has.
-INSIDE = ("crashext.targets.drgn_over_crash", "crashext.targets.crash_lines")
+INSIDE = ("crashext.pykdump.drgn_over_crash", "crashext.targets.crash_lines")
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ def inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setitem(sys.modules, "crash", fake)
     monkeypatch.setitem(sys.modules, "_crashext", ModuleType("_crashext"))
     before = {
-        name: sys.modules.pop(name, None) for name in (*INSIDE, "crashext.targets.crash_files")
+        name: sys.modules.pop(name, None) for name in (*INSIDE, "crashext.pykdump.crash_files")
     }
+    import crashext.pykdump.drgn_over_crash as over
     import crashext.targets.crash_lines as lines
-    import crashext.targets.drgn_over_crash as over
 
     yield {"lines": lines, "over": over, "crash": fake}
     for name, module in before.items():

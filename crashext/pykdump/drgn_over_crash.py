@@ -17,7 +17,7 @@ import crash
 import drgn
 
 from crashext.errors import CrashextError, Unknown
-from crashext.targets.crash_files import opened
+from crashext.pykdump.crash_files import opened
 
 #: vmcoreinfo has one page, since 2.6.24 (VMCOREINFO_BYTES in include/linux/vmcore_info.h).
 MAX_VMCOREINFO = 1 << 16
