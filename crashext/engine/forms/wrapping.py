@@ -173,6 +173,19 @@ def rest(text: str, follower: str, marked: bool, style: Style, length: int) -> O
     return _free(text, bare, blank, marked, style, length)
 
 
+def without_cut(text: str) -> str:
+    """The line without what a cut at a column left over.
+
+    less -S and pagers of debuggers put ``>`` where a line goes on beyond the screen. The word before
+    it lacks its end: half an address is no address, and of a frame only the name is sure.
+    """
+    before, _, word = text.rpartition(" ")
+    if "<" in word or len(word) < 2 or word[-2] in "-=>":
+        return text
+    name = re.match(rf"(?P<name>{_NAME})\+", word)
+    return f"{before} {name['name']}" if name else before
+
+
 #: Whether the rule knows such lines, and what stood between the two (None: they are two).
 _Ruling = tuple[bool, Optional[str]]
 _OTHERS: _Ruling = (False, None)

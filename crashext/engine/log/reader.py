@@ -259,6 +259,8 @@ class _Window:
                 break
             line = line._replace(text=text)
             after, length = following.after, following.shape.length
+        if line.text.endswith(">"):
+            line = line._replace(text=wrapping.without_cut(line.text))
         return line, after
 
     def _disassembled(self, data: bytes, here: _Physical, end: int) -> tuple[Line, int]:

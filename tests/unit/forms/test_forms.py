@@ -213,3 +213,27 @@ def test_a_disassembly_is_a_code_line() -> None:
 
 def test_a_lone_carriage_return_ends_a_line() -> None:
     assert lines_of(f"one\r{OOPS}\rthree") == [(1, "one"), (2, OOPS), (3, "three")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ("RAX: ffffa3c1407d5000 RBX: ffff9a41c2>", "RAX: ffffa3c1407d5000 RBX:"),
+        ("[    1.000000]  demo_ioctl+0x6c/0x1>", "demo_ioctl"),
+        ("[    1.000000]  demo_ioctl+0x6c/0x110 [dem>", "demo_ioctl+0x6c/0x110"),
+        ("[    1.000000]  <TASK>", "<TASK>"),
+        ("Code: 48 8b 45 10 <8b>", "Code: 48 8b 45 10 <8b>"),
+        ("[    1.000000]  RSP <ffff880135183d60>", "RSP <ffff880135183d60>"),
+    ],
+)
+def test_a_line_that_was_cut_at_a_column(raw: str, kept: str) -> None:
+    assert lines_of(raw) == [(1, kept)]
+
+
+def test_half_a_register_is_none() -> None:
+    text = (
+        "divide error: 0000 [#1] SMP\nRIP: 0010:f+0x1/0x2\n"
+        "RAX: ffffa3c1407d5000 RBX: ffff9a41c2b4 RCX: 0000000000000001\n"
+    )
+    registers = scan(io.BytesIO(text.encode())).reports[0].registers
+    assert registers == {"rax": 0xFFFFA3C1407D5000, "rcx": 1}

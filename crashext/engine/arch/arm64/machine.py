@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from crashext.engine.model import ErrorCode
 
 _PRINTED = re.compile(
-    r"\b(x\d{1,2}|sp|pstate) ?: ([0-9a-f]{8,16})\b|\b(pc|lr) : \[<([0-9a-f]{16})>\]"
+    # All sixteen digits, or the line was cut: what is left of an address is none.
+    r"\b(?!(?:x\d{1,2}|sp) ?: [0-9a-f]{8,15}\b)"
+    r"(x\d{1,2}|sp|pstate) ?: ([0-9a-f]{8,16})\b|\b(pc|lr) : \[<([0-9a-f]{16})>\]"
 )
 _GENERAL = tuple(f"x{number}" for number in range(31))
 

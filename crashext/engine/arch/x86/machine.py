@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from crashext.engine.arch.code import Decoded
     from crashext.engine.model import ErrorCode, Instruction
 
+# All sixteen digits, or the line was cut: what is left of an address is none.
 _X86_64 = re.compile(
-    r"\b(R(?:AX|BX|CX|DX|SI|DI|BP|SP|08|09|8|9|1[0-5])|CR[0-8]|DR[0-7]|ORIG_RAX|PKRU|EFLAGS)"
+    r"\b(?!(?:R|CR|DR|ORIG)\w{1,6}: {1,8}(?:[0-9a-f]{4}:)?[0-9a-f]{8,15}\b)"
+    r"(R(?:AX|BX|CX|DX|SI|DI|BP|SP|08|09|8|9|1[0-5])|CR[0-8]|DR[0-7]|ORIG_RAX|PKRU|EFLAGS)"
     r": +(?:[0-9a-f]{4}:)?([0-9a-f]{8,16})\b"
 )
 _SEGMENT = re.compile(
