@@ -16,7 +16,10 @@ from crashext.engine.report import LogFrame, Report
 from crashext.engine.template import fill
 
 #: KASAN's reading of an address in its shadow, which comes with a #GP (mm/kasan/report.c).
-_ANY: tuple[FactRow, ...] = ("KASAN: {kasan_hint} in range {kasan_range}",)
+_ANY: tuple[FactRow, ...] = (
+    ("KASAN: {kasan_hint} in range {kasan_range}", "KASAN: {kasan_hint}"),
+    "{stack_overrun}",
+)
 
 #: Stacks of the object's past and of the other party, in the words of the row.
 _STACKS = {

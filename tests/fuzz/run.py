@@ -36,9 +36,9 @@ def seeds() -> list[bytes]:
 
 def dictionary() -> list[bytes]:
     """The words that begin reports, for mutations that put them anywhere."""
-    from crashext.engine.log.headers import HEADERS, NOTES
+    from crashext.engine.kinds.registry import HEADERS, NOTES
 
-    words = [header.literal.encode() for header in HEADERS + NOTES]
+    words = [row.literal.encode() for row in (*HEADERS, *NOTES)]
     more = (
         b"Kernel panic - not syncing: ",
         b"Call Trace:\n",

@@ -30,7 +30,7 @@ _RCU = (
     Section(r"(?:rcu: )?RCU grace-period kthread stack dump:", "rcu kthread", foreign=True),
     Section(r"(?:rcu: )?Stack dump where RCU GP kthread last ran:", "where rcu kthread ran", foreign=True),
     Section(r"Task dump for CPU (?P<dump_cpu>\d{1,6}):", "cpu {dump_cpu}", first_is_main=True),
-    Section(r"(?:rcu: )?\s*\(detected by (?P<detected_by>\d{1,6}), t=(?P<jiffies>\d{1,12}) jiffies"),
+    Section(r"(?:rcu: )?\s*\(detected by (?:\d{1,6}), t=(?P<jiffies>\d{1,12}) jiffies"),
     Section(r"(?:rcu: )?\s*\(t=(?P<jiffies>\d{1,12}) jiffies"),
     Section(r"(?:rcu: )?\s*(?P<stalled_cpu>\d{1,6})-[.!0-9DO]{1,8}: \("),
     Section(r"(?:rcu: )?(?P<gp_kthread>rcu\w{0,20}) kthread starved for (?P<starved>\d{1,12}) jiffies"),
@@ -50,8 +50,8 @@ _HEADERS = (
     # --- lockups and stalls
     Header("soft-lockup", Role.START, "BUG: soft lockup", rf"{_WATCHDOG}BUG: soft lockup - CPU#(?P<cpu>\d{{1,6}}) stuck for (?P<seconds>\d{{1,9}})s!(?: \[{TASK}\])?"),
     Header("hard-lockup", Role.START, "hard LOCKUP", rf"{_WATCHDOG}Watchdog detected hard LOCKUP on cpu (?P<cpu>\d{{1,6}})"),
-    Header("hung-task", Role.START, "INFO: task ", rf"INFO: task {TASK} (?P<state>blocked|blocked in I/O wait|can't die) for more than (?P<seconds>\d{{1,9}}) seconds\."),
-    Header("rcu-stall", Role.START, "detected", r"(?:rcu: )?INFO: (?P<flavour>rcu\w*) (?P<detected>self-detected stall on CPU|detected (?:expedited )?stalls? on (?:CPUs/tasks|tasks)?)(?::? \{ ?(?P<cpus>[^}]{0,80}?) ?\} *(?:\((?:detected by (?P<detected_by>\d{1,6}), )?t=(?P<jiffies>\d{1,12}) jiffies)?)?"),
+    Header("hung-task", Role.START, "INFO: task ", rf"INFO: task {TASK} (?:blocked|blocked in I/O wait|can't die) for more than (?P<seconds>\d{{1,9}}) seconds\."),
+    Header("rcu-stall", Role.START, "detected", r"(?:rcu: )?INFO: (?P<flavour>rcu\w*) (?P<detected>self-detected stall on CPU|detected (?:expedited )?stalls? on (?:CPUs/tasks|tasks)?)(?::? \{ ?(?P<cpus>[^}]{0,80}?) ?\} *(?:\((?:detected by (?:\d{1,6}), )?t=(?P<jiffies>\d{1,12}) jiffies)?)?"),
     Header("workqueue-stall", Role.START, "workqueue lockup", r"(?:workqueue: )?BUG: workqueue lockup - pool (?P<pool>.{1,120}?) stuck for (?P<seconds>\d{1,9})s!"),
 )
 _PANICS = (
@@ -137,6 +137,7 @@ FAMILY = Family(
                 "{flavour}: {detected}, CPU {cpus}, {jiffies} jiffies without a quiescent state",
                 "the grace-period kthread {gp_kthread} got no CPU for {starved} jiffies",
                 "the timer that wakes {gp_kthread} did not fire for {unwoken} jiffies",
+                "tasks that block it: {blocked_tasks}",
             ),
             anchors=(
                 Anchor.RIP,

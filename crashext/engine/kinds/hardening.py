@@ -21,8 +21,8 @@ _FORTIFY_CHECK = "FORTIFY_SOURCE found a length larger than the buffer"
 _NOTES = (
     Note("list-corruption", "list_", r"(?P<operation>h?list_\w{1,40} (?:corruption|double add|attempted on force-poisoned entry))[.,:]? ?(?P<message>.{0,300})"),
     Note("refcount", "refcount_t: ", r"refcount_t: (?P<message>.{1,200})"),
-    Note("usercopy", " bytes)", r"usercopy: kernel memory (?P<operation>exposure|overwrite) attempt detected (?P<message>(?:from|to) (?P<object>\S{1,20}) \((?P<cache>[^)]{1,60})\) \((?P<extent>\d{1,20} bytes)\))"),
-    Note("usercopy", "usercopy: ", r"usercopy: [Kk]ernel memory (?P<operation>exposure|overwrite) attempt detected (?P<message>(?:from|to) (?P<object>.{1,60}?)(?: '(?P<cache>[^']{1,60})')?(?: \((?P<extent>.{1,80})\))?)!?$"),
+    Note("usercopy", " bytes)", r"usercopy: kernel memory (?P<operation>exposure|overwrite) attempt detected (?P<message>(?:from|to) (?P<object>\S{1,20}) \((?P<cache>[^)]{1,60})\) \((?:\d{1,20} bytes)\))"),
+    Note("usercopy", "usercopy: ", r"usercopy: [Kk]ernel memory (?P<operation>exposure|overwrite) attempt detected (?P<message>(?:from|to) (?P<object>.{1,60}?)(?: '(?P<cache>[^']{1,60})')?(?: \((?:.{1,80})\))?)!?$"),
     Note("fortify", "detected buffer overflow in ", r"detected buffer overflow in (?P<function>\w{1,40})"),
     Note("fortify", "detected ", r"(?P<function>\w{1,40}): (?P<message>detected (?:buffer overflow|field-spanning write|buffer overread)\b.{0,200})"),
 )

@@ -19,16 +19,16 @@ from crashext.engine.kinds.family import (
 # fmt: off
 _MACHINE_CHECK_LINES = (
     Section(r"(?:mce: )?\[Hardware Error\]: RIP (?:!INEXACT! )?[0-9a-f]{2}:<(?P<instruction>[0-9a-f]{8,16})>(?: \{(?P<at>[^}]{1,200})\})?"),
-    Section(r"(?:mce: )?\[Hardware Error\]: TSC [0-9a-f]{1,16}(?: ADDR (?P<address>[0-9a-f]{1,16}))?(?: MISC (?P<misc>[0-9a-f]{1,16}))?", source="mce"),
+    Section(r"(?:mce: )?\[Hardware Error\]: TSC [0-9a-f]{1,16}(?: ADDR (?P<address>[0-9a-f]{1,16}))?(?: MISC (?:[0-9a-f]{1,16}))?", source="mce"),
     Section(r"(?:mce: )?\[Hardware Error\]: Machine check: (?P<message>.{1,200})"),
     Section(r"(?:\{\d{1,9}\})?\[Hardware Error\]: +section_type: (?P<section_type>.{1,80})"),
     Section(r"(?:mce: |\{\d{1,9}\})?\[Hardware Error\]: "),
 )
 _HEADERS = (
     # --- hardware
-    Header("machine-check", Role.START, "Machine Check Exception", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check Exception: (?P<mcgstatus>[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]{1,16})", trap="#MC"),
+    Header("machine-check", Role.START, "Machine Check Exception", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check Exception: (?:[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]{1,16})", trap="#MC"),
     # Bit 61 of the bank's status is UC, an error that was not corrected; corrected ones are no report.
-    Header("machine-check", Role.START, "Machine Check: ", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check: (?P<mcgstatus>[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]?[2367abef][0-9a-f]{14})\b"),
+    Header("machine-check", Role.START, "Machine Check: ", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check: (?:[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]?[2367abef][0-9a-f]{14})\b"),
     # ACPI's platform error interface; corrected and recoverable events are no report.
     Header("machine-check", Role.START, "event severity: fatal", r"(?:\{\d{1,9}\})?\[Hardware Error\]: event severity: (?P<severity>fatal)"),
 )

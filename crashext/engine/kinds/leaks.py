@@ -45,7 +45,7 @@ FAMILY = Family(
             event="kmemleak found memory that nothing points to",
             advice=(Step("find the path that loses the last pointer to the object"),),
             sections=_LEAK_LINES,
-            facts=("object {object} of {object_size} bytes",),
+            facts=("object {object} of {object_size} bytes", "{count} new suspected leaks"),
             caller_reason="its caller asked for the memory that nothing points to any more",
             of_an_object=True,
         ),

@@ -15,10 +15,10 @@ NMI = (
 SLUB = (
     Section(r"(?:INFO: )?Allocated in (?P<allocated_in>\S{1,200}(?: \[[^\]]{1,80}\])?) age=", "allocated"),
     Section(r"(?:INFO: )?Freed in (?P<freed_in>\S{1,200}(?: \[[^\]]{1,80}\])?) age=", "freed"),
-    Section(r"(?:INFO: |\[.{1,40}\] )?(?P<corrupted>0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))-0x(?:[0-9a-f]{1,16}|\(\w{1,20}\)))(?: @offset=(?P<corrupted_offset>\d{1,9}))?\. First byte (?P<first_byte>0x[0-9a-f]{1,2}) instead of (?P<expected_byte>0x[0-9a-f]{1,2})"),
-    Section(r"(?:INFO: )?Object (?P<object>0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))) @offset=(?P<object_offset>\d{1,9})"),
-    Section(r"(?:INFO: )?Slab (?P<slab>0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))) objects=(?P<slab_objects>\d{1,9})"),
+    Section(r"(?:INFO: |\[.{1,40}\] )?(?:0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))-0x(?:[0-9a-f]{1,16}|\(\w{1,20}\)))(?: @offset=(?:\d{1,9}))?\. First byte (?P<first_byte>0x[0-9a-f]{1,2}) instead of (?P<expected_byte>0x[0-9a-f]{1,2})"),
+    Section(r"(?:INFO: )?Object (?P<object>0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))) @offset=(?:\d{1,9})"),
+    Section(r"(?:INFO: )?Slab (?:0x(?:[0-9a-f]{1,16}|\(\w{1,20}\))) objects=(?:\d{1,9})"),
     Section(r"(?:Redzone|Object|Padding|Bytes b4|\]?[0-9a-f]{8,16}) +(?:[0-9a-f]{8,16}|\(\w{1,20}\)): "),
-    Section(r"(?P<fix>FIX \S{1,64}: .{1,120})"),
+    Section(r"(?:FIX \S{1,64}: .{1,120})"),
 )
 # fmt: on

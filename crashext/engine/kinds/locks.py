@@ -25,8 +25,8 @@ _LOCKDEP = (
     Section(r"stack backtrace:", MAIN),
     Section(r"(?P<bug_file>[^:\s]{1,200}):(?P<bug_line>\d{1,8}) (?P<rcu_check>suspicious rcu_\w{1,60}\(\) usage|.{1,120}!$)"),
     Section(r"inconsistent (?P<usage>\{.{1,60}\} -> \{.{1,60}\}) usage\."),
-    Section(r"\{(?P<registered_state>[\w-]{1,40})\} state was registered at:", "registered"),
-    Section(r"\d{1,3} locks? held by (?P<holder>.{1,40}):"),
+    Section(r"\{(?:[\w-]{1,40})\} state was registered at:", "registered"),
+    Section(r"\d{1,3} locks? held by (?:.{1,40}):"),
 )
 _RULES = (r"(?P<bug>possible (?:circular locking dependency|recursive locking|irq lock inversion dependency) detected"
     r"|inconsistent lock state|[\w-]{1,40}-safe -> [\w-]{1,40}-unsafe lock order detected"
@@ -35,7 +35,7 @@ _RULES = (r"(?P<bug>possible (?:circular locking dependency|recursive locking|ir
     r"|[Ii]nvalid wait context|Deadlock .{0,60})")
 _ATOMIC_SLEEP_LINES = (
     Section(r"in_atomic\(\): (?P<in_atomic>\d{1,9}), irqs_disabled\(\): (?P<irqs_disabled>\d{1,9}),(?: non_block: \d{1,9},)? pid: (?P<pid>\d{1,10}), name: (?P<comm>.{0,24})$"),
-    Section(r"preempt_count: (?P<preempt_count>[0-9a-f]{1,8}), expected: (?P<preempt_expected>[0-9a-f]{1,8})"),
+    Section(r"preempt_count: (?P<preempt_count>[0-9a-f]{1,8}), expected: (?:[0-9a-f]{1,8})"),
     Section(r"Preemption disabled at:", "preemption disabled"),
     *_LOCKDEP[-1:],
 )
@@ -66,7 +66,13 @@ FAMILY = Family(
                 Step("take the two locks in one order everywhere; the report shows both chains"),
             ),
             sections=_LOCKDEP,
-            facts=("lockdep: {bug}", "{acting} {wanted_lock}", "it holds {held_lock}"),
+            facts=(
+                "lockdep: {bug}",
+                "{acting} {wanted_lock}",
+                "it holds {held_lock}",
+                "the lock's usage: {usage}",
+                "RCU's check: {rcu_check}",
+            ),
             title_details=("bug",),
             anchors=(
                 Anchor.WORD,

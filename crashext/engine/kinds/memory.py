@@ -27,18 +27,18 @@ _HEADERS = (
     Header("nx-exec", Role.ONGOING, "kernel tried to execute NX", r"kernel tried to execute NX-protected page - exploit attempt\? \(uid: (?P<uid>\d{1,10})\)", fatal=True, trap="#PF", access="execute"),
     Header("user-memory-access", Role.ONGOING, "unable to execute userspace", r"unable to execute userspace code \(SMEP\?\) \(uid: (?P<uid>\d{1,10})\)", fatal=True, trap="#PF", access="execute"),
     Header("bad-pointer", Role.ONGOING, "PANIC: early exception 0x0e", rf"PANIC: early exception 0x0e {EARLY}", fatal=True, trap="#PF"),
-    Header("non-canonical", Role.DIE, "for non-canonical address", rf"general protection fault,? (?P<gp_words>probably for|for) non-canonical address 0x(?P<gp_hint>[0-9a-f]{{1,16}}): {DIE}", fatal=True, trap="#GP", certain=True),
+    Header("non-canonical", Role.DIE, "for non-canonical address", rf"general protection fault,? (?:probably for|for) non-canonical address 0x(?P<gp_hint>[0-9a-f]{{1,16}}): {DIE}", fatal=True, trap="#GP", certain=True),
     # --- arm64 and arm: arch/arm64/mm/fault.c, arch/arm64/kernel/traps.c, arch/arm/mm/fault.c
     Header("null-deref", Role.ONGOING, "Unable to handle kernel NULL", rf"(?:CPU )?(?:\d{{1,4}}:? )?Unable to handle kernel NULL pointer dereference at {_ARM_AT}", fatal=True),
     Header("write-to-read-only", Role.ONGOING, "Unable to handle kernel write", rf"Unable to handle kernel write to read-only memory at {_ARM_AT}", fatal=True, access="write"),
     Header("nx-exec", Role.ONGOING, "Unable to handle kernel execute", rf"Unable to handle kernel execute from non-executable memory at {_ARM_AT}", fatal=True, access="execute"),
     Header("user-memory-access", Role.ONGOING, "Unable to handle kernel access to user", rf"Unable to handle kernel access to user memory .{{0,40}}?at {_ARM_AT}", fatal=True),
     Header("user-memory-access", Role.ONGOING, "Unable to handle kernel execution of user", rf"Unable to handle kernel execution of user memory at {_ARM_AT}", fatal=True, access="execute"),
-    Header("bad-pointer", Role.ONGOING, "Unable to handle kernel", rf"(?:CPU )?(?:\d{{1,4}}:? )?Unable to handle kernel (?P<fault_words>.{{1,60}}?) (?:at|in) {_ARM_AT}", fatal=True),
-    Header("bad-pointer", Role.ONGOING, "Unhandled fault: ", r"Unhandled fault: (?P<fault_words>.{1,60}?) \(0x(?P<error_code>[0-9a-f]{1,8})\) at 0x(?P<address>[0-9a-f]{8,16})\b", fatal=True, machine="arm"),
+    Header("bad-pointer", Role.ONGOING, "Unable to handle kernel", rf"(?:CPU )?(?:\d{{1,4}}:? )?Unable to handle kernel (?:.{{1,60}}?) (?:at|in) {_ARM_AT}", fatal=True),
+    Header("bad-pointer", Role.ONGOING, "Unhandled fault: ", r"Unhandled fault: (?:.{1,60}?) \(0x(?P<error_code>[0-9a-f]{1,8})\) at 0x(?P<address>[0-9a-f]{8,16})\b", fatal=True, machine="arm"),
     # --- others, so that they are never taken for x86
     Header("null-deref", Role.ONGOING, "BUG: Kernel NULL pointer", r"BUG: Kernel NULL pointer dereference (?:on (?P<access_word>read|write) )?at (?P<address>0x[0-9a-f]{1,16})\b", fatal=True, machine="powerpc"),
-    Header("bad-pointer", Role.ONGOING, "BUG: Unable to handle kernel", r"BUG: Unable to handle kernel (?P<fault_words>.{1,60}?) at (?P<address>0x[0-9a-f]{1,16})\b", fatal=True, machine="powerpc"),
+    Header("bad-pointer", Role.ONGOING, "BUG: Unable to handle kernel", r"BUG: Unable to handle kernel (?:.{1,60}?) at (?P<address>0x[0-9a-f]{1,16})\b", fatal=True, machine="powerpc"),
 )
 _NEEDLES = (
     Needle(b"BUG", b"BUG"),

@@ -54,6 +54,7 @@ FAMILY = Family(
             facts=(
                 "{scope}: {victim} (pid {victim_pid}) was killed",
                 "the allocation that failed: order {order}, {gfp_mask}",
+                "what bounds it: {constraint}",
             ),
             anchors=(Anchor.ALLOCATION,),
         ),

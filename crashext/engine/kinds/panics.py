@@ -25,7 +25,7 @@ _NOTES = (
 _PANICS = (
     Panic(r"(?:.{1,60}: )?Fatal exception(?: in interrupt)?\b", "panic", (Ends.FATAL,)),
     # exitcode: the status of the dead init; 9 and 11 in it are the signals of an oops in init itself
-    Panic(r"Attempted to kill init!(?: exitcode=(?P<exitcode>0x[0-9a-f]{1,8}))?", "init-killed", (Ends.FATAL,)),
+    Panic(r"Attempted to kill init!(?: exitcode=(?:0x[0-9a-f]{1,8}))?", "init-killed", (Ends.FATAL,)),
     Panic(r"(?:Attempted to kill the idle task!|Aiee, killing interrupt handler!)", "panic", (Ends.FATAL,)),
     Panic(r"sysrq triggered crash", "sysrq"),
     Panic(r"VFS: Unable to mount root fs(?: on (?P<root>.{1,120}))?", "panic"),
@@ -55,7 +55,7 @@ FAMILY = Family(
                 Step("read the caller of panic(): the message is its reason", "bt"),
                 LOG_BEFORE,
             ),
-            facts=("the root device is {root}",),
+            facts=("the root device is {root}", "init {init} failed with error {error}"),
             anchors=(
                 Anchor.PANIC_CALLER,
                 Anchor.STACK,

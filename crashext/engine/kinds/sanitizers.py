@@ -23,8 +23,8 @@ from crashext.engine.kinds.lines import NMI, SLUB
 # fmt: off
 _KASAN_LINES = (
     Section(rf"(?P<access_word>Read|Write|Free) (?:of size (?P<access_size>\d{{1,20}}) )?(?:(?:at |of )?addr (?P<address>[0-9a-f]{{8,16}}) )?by task {TASK_SLASH}\s*$", source="kasan"),
-    Section(r"Allocated(?: by task (?P<allocated_by>\d{1,10}).{0,60})?:$", "allocated"),
-    Section(r"Freed(?: by task (?P<freed_by>\d{1,10}).{0,60})?:$", "freed"),
+    Section(r"Allocated(?: by task (?:\d{1,10}).{0,60})?:$", "allocated"),
+    Section(r"Freed(?: by task (?:\d{1,10}).{0,60})?:$", "freed"),
     Section(r"(?:Last potentially related work creation|Last call_rcu\(\)):", "work creation"),
     Section(r"(?:Second to last|First) (?:potentially related work creation|call_rcu\(\)):", "earlier work creation"),
     Section(r"Pointer tag: \[(?P<pointer_tag>[0-9a-f]{2})\], memory tag: \[(?P<memory_tag>[0-9a-f]{2})\]"),
@@ -39,9 +39,9 @@ _KASAN_LINES = (
 )
 _KFENCE_LINES = (
     Section(r"(?P<problem>Out-of-bounds (?:read|write)|Use-after-free (?:read|write)|Invalid (?:read|write|free)|Corrupted memory) (?:at|of) (?:0x)?(?P<address>[0-9a-f]{8,16})(?: \[.{0,80}?\])?(?: \((?P<located>.{1,80}?)\))?:", MAIN, source="kfence"),
-    Section(r"(?P<kfence_object>kfence-#\d{1,9}):? \[?(?P<region>0x[0-9a-f]{1,16}-0x[0-9a-f]{1,16}), size=(?P<object_size>\d{1,9}), cache=(?P<cache>[^\s\]]{1,64})(?:\] allocated by task (?P<allocated_by>\d{1,10}).{0,80}:)?$", "allocated"),
-    Section(r"allocated by task (?P<allocated_by>\d{1,10}).{0,80}:$", "allocated"),
-    Section(r"freed by (?:task (?P<freed_by>\d{1,10})).{0,80}:$", "freed"),
+    Section(r"(?:kfence-#\d{1,9}):? \[?(?P<region>0x[0-9a-f]{1,16}-0x[0-9a-f]{1,16}), size=(?P<object_size>\d{1,9}), cache=(?P<cache>[^\s\]]{1,64})(?:\] allocated by task (?:\d{1,10}).{0,80}:)?$", "allocated"),
+    Section(r"allocated by task (?:\d{1,10}).{0,80}:$", "allocated"),
+    Section(r"freed by (?:task (?:\d{1,10})).{0,80}:$", "freed"),
 )
 _KMSAN_LINES = (
     Section(r"Uninit was stored to memory at:", "stored"),
@@ -63,7 +63,7 @@ _HEADERS = (
     Header("kfence", Role.START, "BUG: KFENCE: ", r"BUG: KFENCE: (?P<bug>[\w -]{1,40}?) in (?P<at>.{1,200})"),
     Header("kmsan", Role.START, "BUG: KMSAN: ", r"BUG: KMSAN: (?P<bug>[\w -]{1,40}?) in (?P<at>.{1,200})", frames=True),
     Header("kcsan", Role.START, "BUG: KCSAN: ", r"BUG: KCSAN: (?P<bug>[\w-]{1,40}|assert: race) in (?P<functions>.{1,200})"),
-    Header("ubsan", Role.START, "UBSAN: ", rf"UBSAN: (?P<bug>[\w -]{{1,60}}?) in {SITE}(?::(?P<column>\d{{1,6}}))?"),
+    Header("ubsan", Role.START, "UBSAN: ", rf"UBSAN: (?P<bug>[\w -]{{1,60}}?) in {SITE}(?::(?:\d{{1,6}}))?"),
 )
 _NOTES = (
     # CONFIG_UBSAN_TRAP and CONFIG_CFI_CLANG: the text comes before the trap that the check is
@@ -100,6 +100,7 @@ FAMILY = Family(
                 "the address is {located}",
                 "object {object} of cache {cache}, {object_size} bytes",
                 "pointer tag {pointer_tag}, memory tag {memory_tag}",
+                "it belongs to {belongs_to}",
             ),
             title_details=("bug",),
             anchors=(

@@ -21,7 +21,7 @@ from crashext.engine.kinds.lines import SLUB
 from crashext.engine.kinds.steps import SLUB_DEBUG
 
 # fmt: off
-_FIRST_BYTE = (rf"(?P<corrupted>{POINTER}-{POINTER}) @offset=(?P<corrupted_offset>\d{{1,9}})\. "
+_FIRST_BYTE = (rf"(?:{POINTER}-{POINTER}) @offset=(?:\d{{1,9}})\. "
     r"First byte (?P<first_byte>0x[0-9a-f]{1,2}) instead of (?P<expected_byte>0x[0-9a-f]{1,2})")
 _FACTS: tuple[FactRow, ...] = (
     (

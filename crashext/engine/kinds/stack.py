@@ -18,8 +18,8 @@ from crashext.engine.kinds.fragments import DIE
 
 # fmt: off
 _HEADERS = (
-    Header("stack-overflow", Role.ONGOING, "stack guard page was hit", r"BUG: (?:(?P<stack_type>\S{1,24}) )?stack guard page was hit at (?P<hit_at>\w{8,20}|\(\w{1,20}\))(?: \(stack is (?P<stack_range>.{1,60})\))?", fatal=True),
-    Header("stack-overflow", Role.DIE, "kernel stack overflow", rf"kernel stack overflow \((?P<via>double-fault|page fault)\): {DIE}", fatal=True, certain=True),
+    Header("stack-overflow", Role.ONGOING, "stack guard page was hit", r"BUG: (?:(?P<stack_type>\S{1,24}) )?stack guard page was hit at (?:\w{8,20}|\(\w{1,20}\))(?: \(stack is (?:.{1,60})\))?", fatal=True),
+    Header("stack-overflow", Role.DIE, "kernel stack overflow", rf"kernel stack overflow \((?:double-fault|page fault)\): {DIE}", fatal=True, certain=True),
     Header("stack-overflow", Role.DIE, "stack guard page:", rf"stack guard page: {DIE}", fatal=True, certain=True),
     Header("stack-overflow", Role.ONGOING, "Insufficient stack space", r"(?P<bug>Insufficient stack space to handle exception)!", fatal=True, machine="arm64"),
 )
@@ -50,6 +50,7 @@ FAMILY = Family(
                     "prog.crashed_thread().stack_trace()",
                 ),
             ),
+            facts=("it is the {stack_type} stack",),
             anchors=(
                 Anchor.RECURSION,
                 Anchor.STACK,

@@ -21,7 +21,7 @@ from crashext.engine.kinds.steps import READ_FUNCTION
 _HEADERS = (
     Header("double-fault", Role.ONGOING, "PANIC: double fault", r"(?:traps: )?PANIC: double fault, error_code: 0x(?P<error_code>[0-9a-f]{1,16})", fatal=True, trap="#DF"),
     Header("general-protection", Role.ONGOING, "PANIC: early exception 0x0d", rf"PANIC: early exception 0x0d {EARLY}", fatal=True, trap="#GP"),
-    Header("general-protection", Role.DIE, "general protection fault", rf"(?P<gp_why>segment-related )?general protection fault(?:,? (?P<gp_words>[^:0]{{1,80}}?)? ?0x(?P<gp_hint>[0-9a-f]{{1,16}}))?(?:, [^:]{{0,80}})?: {DIE}", fatal=True, trap="#GP"),
+    Header("general-protection", Role.DIE, "general protection fault", rf"(?:segment-related )?general protection fault(?:,? (?:[^:0]{{1,80}}?)? ?0x(?P<gp_hint>[0-9a-f]{{1,16}}))?(?:, [^:]{{0,80}})?: {DIE}", fatal=True, trap="#GP"),
     Header("divide-error", Role.DIE, "divide", rf"divide[ _]error: {DIE}", fatal=True, trap="#DE"),
     Header("invalid-opcode", Role.DIE, "invalid opcode", rf"invalid opcode: {DIE}", fatal=True, trap="#UD"),
     Header("double-fault", Role.DIE, "double fault", rf"double fault: {DIE}", fatal=True, trap="#DF"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from re import Match
 from typing import Optional
 
@@ -104,6 +105,12 @@ class _Wrapped:
         return context.continues_modules(line.text)
 
 
+@cache
+def _names_in(stack: Optional[str]) -> frozenset[str]:
+    """The groups that name a section's stack, and so are no details."""
+    return frozenset(re.findall(r"\{(\w+)\}", stack or ""))
+
+
 def _label(name: str, count: int) -> str:
     return name if count == 1 else f"{name} ({count})"
 
@@ -149,10 +156,12 @@ class ReportBuilder:
         self._take(match, line, "headline")
         report.last_line = max(report.last_line, line.end)
 
-    def _take(self, match: Match[str], line: Line, source: str) -> None:
+    def _take(
+        self, match: Match[str], line: Line, source: str, said: frozenset[str] = frozenset()
+    ) -> None:
         report = self.report
         for name, value in match.groupdict().items():
-            if value is None:
+            if value is None or name in said:
                 continue
             if name in _INT_FIELDS:
                 if getattr(report, name) is None:
@@ -372,7 +381,7 @@ class ReportBuilder:
             cursor.in_trace = True
             if not main and section.first_is_main:
                 return True
-        self._take(match, line, section.source)
+        self._take(match, line, section.source, _names_in(section.stack))
         return True
 
     def _ubsan_message(self, bare: str) -> bool:
