@@ -18,11 +18,11 @@ from crashext.engine.kinds.family import (
 
 # fmt: off
 _OOM_KILL_LINES = (
-    Section(r"oom-kill:constraint=(?P<constraint>\w{1,40})"),
+    Section(r"oom-kill:constraint=(?:\w{1,40})"),
     Section(r"(?:Mem-Info:|Node \d|active_anon:|\s*(?:active_file|unevictable|slab_reclaimable|mapped|free|kernel_misc_reclaimable|sec_pagetables|shmem|bounce):\d|lowmem_reserve\[|Tasks state|\[ *pid *\]|\[ *\d{1,10}\] +\d|oom_reaper: |\d{1,12} (?:pages|total pagecache|hwpoisoned)|Swap cache stats|Free swap|Total swap|memory: usage|swap: usage|kmem: usage|Memory cgroup stats|Tasks in |\S{1,24} cpuset=)"),
 )
 _REPORT = (
-    Section(r"oom-kill:constraint=(?P<constraint>\w{1,40})"),
+    Section(r"oom-kill:constraint=(?:\w{1,40})"),
     Section(r"(?:Mem-Info:|Node \d|active_anon:|\s*(?:active_file|unevictable|slab_reclaimable|mapped|free|kernel_misc_reclaimable|sec_pagetables|shmem|bounce):\d|lowmem_reserve\[|Tasks state|\[ *pid *\]|\[ *\d{1,10}\] +\d|oom_reaper: |\d{1,12} (?:pages|total pagecache|hwpoisoned)|Swap cache stats|Free swap|Total swap|memory: usage|swap: usage|kmem: usage|Memory cgroup stats|Tasks in |\S{1,24} cpuset=)"),
 )
 _HEADERS = (
@@ -54,7 +54,6 @@ FAMILY = Family(
             facts=(
                 "{scope}: {victim} (pid {victim_pid}) was killed",
                 "the allocation that failed: order {order}, {gfp_mask}",
-                "what bounds it: {constraint}",
             ),
             anchors=(Anchor.ALLOCATION,),
         ),

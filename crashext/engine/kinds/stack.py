@@ -50,7 +50,7 @@ FAMILY = Family(
                     "prog.crashed_thread().stack_trace()",
                 ),
             ),
-            facts=("it is the {stack_type} stack",),
+            facts=("the stack that ran out is the {stack_type} stack",),
             anchors=(
                 Anchor.RECURSION,
                 Anchor.STACK,
