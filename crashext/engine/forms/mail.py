@@ -38,12 +38,14 @@ def is_mail(head: bytes) -> bool:
 def is_quoted_printable(head: bytes) -> bool:
     """Whether the text is the body of a mail in quoted-printable, without its headers."""
     signs = head.count(b"=")
-    if b"=\n" not in head and b"=\r" not in head:
+    if signs < 1 or (b"=\n" not in head and b"=\r" not in head and b"=C2=A0" not in head):
         return False
     breaks = re.findall(rb"(?m)^(.{0,998})=\r{0,2}$", head)
-    if not breaks or any(len(line) > 76 for line in breaks):
-        return False
     escapes = len(re.findall(rb"=(?:[0189A-F][0-9A-F]|20|3D)", head))
+    if not breaks:  # lines too short for any
+        return escapes == signs
+    if any(len(line) > 76 for line in breaks):
+        return False
     return (len(breaks) + escapes) * 20 >= signs * 19 and max(map(len, breaks)) >= 56
 
 
