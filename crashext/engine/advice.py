@@ -30,8 +30,7 @@ def next_steps(
     if rip is not None and rip.symbol:
         names["function"] = rip.symbol
     if culprit is not None and culprit.function:
-        names["culprit"] = culprit.function
-        names.setdefault("function", culprit.function)
+        names["culprit"] = names["function"] = culprit.function  # never a helper to read
     if access is not None and access.address is not None:
         names["address"] = f"0x{access.address:x}"
     if explanation.task is not None and explanation.task.pid is not None:

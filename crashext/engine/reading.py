@@ -163,7 +163,12 @@ def _by_region(
         found = _user(case, address, layout, protection)
     elif found.kind == kinds.NULL_DEREF and address >= values.PAGE_SIZE:
         found = Classification(
-            found.kind, found.why, sure=False, other="a small number was taken for a pointer"
+            kinds.BAD_POINTER,
+            f"0x{address:x} is no address: a small number was taken for a pointer, or an index "
+            "went wrong",
+            sure=False,
+            other=f"NULL plus 0x{address:x}, a member or an element far away",
+            own=True,
         )
     if found.kind == kinds.NX_EXEC:
         found = _init_text(case, found)

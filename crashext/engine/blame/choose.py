@@ -276,8 +276,34 @@ def _out_of_memory(trusted: _Frames) -> Choice:
     )
 
 
+#: Trampolines through which BPF programs and ftrace's users run at a function's entry or exit.
+_TRAMPOLINE = re.compile(r"bpf_trampoline_\w+|ftrace_\w*trampoline\w*")
+
+
+def _traced(trusted: _Frames) -> Optional[Choice]:
+    """A tracing program that runs the function that it is attached to, which runs it again …"""
+    attached = Counter(
+        outer.name
+        for seen, outer in zip(trusted, trusted[1:])
+        if _TRAMPOLINE.fullmatch(seen.name) and not _TRAMPOLINE.fullmatch(outer.name)
+    )
+    again = {seen.name for seen in trusted[:-1]}
+    for seen in trusted:
+        if attached.get(seen.name) and seen.name in again:
+            return Choice(
+                seen.index,
+                f"a BPF program (or another tracer) is attached to {seen.name} (fentry, fexit, by "
+                "a trampoline), and what runs the program calls that function again: the stack ran "
+                "out in this recursion; detach the program",
+            )
+    return None
+
+
 def _recursion(trusted: _Frames) -> Optional[Choice]:
     """The function that calls itself, directly or through others."""
+    traced = _traced(trusted)
+    if traced is not None:
+        return traced
     names = [seen.name for seen in trusted]
     counts = Counter(names)
     repeated = {name: count for name, count in counts.items() if count >= _RECURSION}

@@ -18,6 +18,9 @@ def others(reports: Sequence[Report], crash: int) -> list[OtherReport]:
         if index == crash:
             continue
         same_task = report.pid == task if report.pid is not None and task is not None else None
+        if same_task and task == 0:
+            # Every CPU has an idle task, and all of them are pid 0.
+            same_task = report.cpu == reports[crash].cpu
         words = relation(report.fatal, index < crash, same_task)
         found.append(OtherReport(report.kind, report.headline, report.first_line, words))
     return found

@@ -25,6 +25,7 @@ _HEADERS = (
     Header("unknown", Role.DIE, "VE fault: ", rf"VE fault: {DIE}", fatal=True, trap="#VE"),
     Header("unknown", Role.DIE, " [#", rf"(?P<die_text>debug|overflow|bounds|coprocessor segment overrun|iret exception|unexpected #NM (?:exception|fault)|Missing ENDBR[^\[]{{0,80}}|unhandled #CP exception|NMI): {DIE}", fatal=True),
     Header("unknown", Role.DIE, "Internal error: ", rf"Internal error: (?P<die_text>[^\[]{{0,80}}?): {ESR}", fatal=True),
+    Header("machine-check", Role.DIE, ", sig: ", r"Oops: Machine check, sig: \d{1,3} \[#(?P<die_count>\d{1,9})\]", fatal=True, machine="powerpc"),
     Header("unknown", Role.DIE, ", sig: ", r"Oops: (?P<die_text>[^\[]{1,60}), sig: (?:\d{1,3}) \[#(?P<die_count>\d{1,9})\]", fatal=True, machine="powerpc"),
     Header("unknown", Role.DIE, " ilc:", r"(?P<die_text>[^\[]{1,60}): (?:[0-9a-f]{4}) ilc:\d \[#(?P<die_count>\d{1,9})\]", fatal=True, machine="s390"),
     Header("unknown", Role.DIE, "Oops[#", r"Oops\[#(?P<die_count>\d{1,9})\]:", fatal=True, machine="mips"),

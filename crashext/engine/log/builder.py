@@ -66,6 +66,13 @@ _KERNEL_OFFSET = re.compile(
     r"Kernel Offset: (?P<offset>0x[0-9a-f]{1,16}) from 0x[0-9a-f]{8,16}"
     r"(?: \(relocation range: 0x[0-9a-f]{8,16}-0x(?P<end>[0-9a-f]{8,16})\))?"
 )
+#: "[<802e62f8>] (demo_xfer) from [<802e7000>] (…)", since 5.18 " demo_xfer from demo_ioctl+…"
+#: (arch/arm/kernel/traps.c: dump_backtrace_entry()).
+_ARM_FRAME = re.compile(
+    r"\[<[0-9a-f]{8}>\] \([^()]{1,120}\) from \[<[0-9a-f]{8}>\] "
+    r"|[\w.]+(?: \[\w+\])? from [\w.]+\+0x"
+)
+_BRACKET_FRAME = re.compile(r"\[<[0-9a-f]{8,16}>\] [\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+")
 _THREAD_INFO = re.compile(r"task: [0-9a-f]{8,16} ti: (?P<ti>[0-9a-f]{8,16}) ")
 
 
@@ -613,8 +620,13 @@ class ReportBuilder:
                     cursor.adopt = True
                     report.comm = report.comm or match["comm"] or match["old"]
                 return True
-        if report.machine == "arm" and " from " in bare and not cursor.foreign:
-            frame = symbols.parse_frame(text, line.number, cursor.stack)  # no "Call trace:" on arm
+        if not cursor.foreign and (
+            (" from " in bare and _ARM_FRAME.match(bare)) or self._bare_trace(bare)
+        ):
+            # No "Call trace:" leads the frames of arm, nor those of riscv where its line was lost.
+            if report.machine is None and " from " in bare:
+                self._machine("arm")
+            frame = symbols.parse_frame(text, line.number, cursor.stack)
             if frame is not None:
                 cursor.target.append(frame)
                 cursor.in_trace = self.traced = True
@@ -625,6 +637,11 @@ class ReportBuilder:
         if not self.traced and report.kind == kinds.WARNING:
             return self._warning_message(bare)
         return False
+
+    def _bare_trace(self, bare: str) -> bool:
+        """A frame right behind the registers, of a machine that is not x86."""
+        known = self.report.machine not in (None, "x86_64", "i386")
+        return known and not self.traced and _BRACKET_FRAME.match(bare) is not None
 
     def _identify(self, identity: context.Identity) -> None:
         """Which kernel speaks; the first line that tells counts."""

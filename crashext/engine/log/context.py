@@ -46,11 +46,13 @@ _MODULE = re.compile(r"([A-Za-z0-9_-]+)(?:\(([A-Z]*)([+-]?)\))?")
 def taint_letters(field: str) -> str:
     """The letters of a taint field. ``G`` (no proprietary module) counts as printed.
 
-    Red Hat's kernels append their own marks after a row of dashes; those are not taints of the
-    kernel and end the letters.
+    Red Hat's kernels print a dash for each bit that they reserve, and letters of their own among
+    the dashes: H, unsupported hardware, and T, technology preview. Letters of the kernel that were
+    backported into those bits (L, a soft lockup) stand there as well.
     """
-    letters = field.split("-", 1)[0]
-    return "".join(letter for letter in letters if letter.isupper())
+    letters, _, reserved = field.partition("-")
+    own = "".join(letter for letter in letters if letter.isupper())
+    return own + "".join(letter for letter in reserved if letter.isupper() and letter not in "HT")
 
 
 def parse_cpu_line(text: str) -> Optional[CpuLine]:

@@ -3,18 +3,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Optional
 
 from crashext.engine.kinds import registry
 from crashext.engine.report import Report
 from crashext.engine.words import TaskContext
 
+#: What an interrupt has between its entry and its handler.
+_INTERRUPT = re.compile(
+    r"(?:__)?handle_irq|(?:__)?hrtimer_(?:run_queues|interrupt)|(?:asm_|__)?sysvec_|\w*_interrupt$"
+    r"|(?:asm_|__)?common_interrupt|do_IRQ|handle_(?:edge|fasteoi|level|percpu)\w*irq|irq_work_run"
+    r"|(?:__)?flush_smp_call_function|generic_smp_call_function|el1h?_(?:64_)?irq|ret_from_intr"
+)
 _SOFTIRQ_FRAMES = frozenset(
     (
         "__do_softirq",
         "__softirqentry_text_start",
         "do_softirq",
         "do_softirq_own_stack",
+        "call_softirq",
+        "invoke_softirq",
+        "run_timer_softirq",
+        "net_rx_action",
+        "rcu_core",
+        "rcu_process_callbacks",
+        "tasklet_action_common",
         "handle_softirqs",
     )
 )
@@ -37,6 +51,12 @@ def context_of(report: Report) -> Optional[TaskContext]:
     if stack in ("NMI", "SOFTIRQ"):
         return "nmi" if stack == "NMI" else "softirq"
     if stack in ("IRQ", "HARDIRQ"):
-        names = {frame.name for frame in frames if frame.stack == stack and frame.reliable}
-        return "softirq" if names & _SOFTIRQ_FRAMES else "hardirq"
+        of_stack = [frame for frame in frames if frame.stack == stack]
+        names = {frame.name for frame in of_stack if frame.reliable}
+        names = names or {frame.name for frame in of_stack}
+        if names & _SOFTIRQ_FRAMES:
+            return "softirq"
+        if stack == "IRQ" and not any(_INTERRUPT.match(name or "") for name in names):
+            return None  # softirqs run on that stack as well, and the trace ends before it tells
+        return "hardirq"
     return "process"
