@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
+from crashext.engine import kinds
 from crashext.engine.arch.names import Machine, Trap
 from crashext.engine.kinds import Kind
 from crashext.engine.model import StackFrame
@@ -151,11 +152,26 @@ class Report:
     other_stacks: dict[str, list[LogFrame]] = field(default_factory=dict)
     #: Callers that an allocator noted for an object's "allocated" and "freed", see other_stacks.
     noted: dict[str, LogFrame] = field(default_factory=dict)
+    #: Lines on who has the memory (OOM, failed allocation), as they were printed; bounded.
+    memory_lines: list[str] = field(default_factory=list)
     #: Why the report is not whole ("the log ends inside it"), or None.
     cut: Optional[str] = None
     #: [T123] / [C1] caller tag of its lines, when printk had CONFIG_PRINTK_CALLER.
     caller: Optional[str] = None
     time: Optional[float] = None  # seconds of the first line's stamp
+
+    @property
+    def survivable(self) -> bool:
+        """Whether it tells of what callers must expect: no crash, nor by itself a sign of a bug.
+
+        A page allocation failure is such (warn_alloc() in mm/page_alloc.c).
+        """
+        return (
+            self.panic_line == 0
+            and not self.fatal
+            and "gfp_mask" in self.details
+            and (self.kind == kinds.WARNING)
+        )
 
 
 @dataclass

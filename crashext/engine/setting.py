@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Optional
 
-from crashext.engine import cause, checks, particulars, values
+from crashext.engine import blame, cause, checks, particulars, values
+from crashext.engine import memory as memory_engine
 from crashext.engine import modules as module_engine
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
-from crashext.engine.model import Culprit, Kernel, Task
+from crashext.engine.model import Culprit, Finding, Kernel, Task
 from crashext.engine.model.evidence import OF_ACCESS
 from crashext.engine.modules import ModuleSection
 from crashext.targets.base import DeepModules, Target
@@ -57,6 +58,61 @@ def task(case: Case) -> None:
         logged.pid if logged.pid is not None else remembered.pid,
         logged.cpu if logged.cpu is not None else remembered.cpu,
         logged.context or remembered.context,
+    )
+
+
+def memory(case: Case) -> None:
+    """Fills ``memory`` where the report tells who has it."""
+    report, explanation = case.report, case.explanation
+    if report is None or not report.memory_lines:
+        return
+    explanation.memory = memory_engine.state_of(report.memory_lines, report.details)
+    state = explanation.memory
+    if state is None:
+        return
+    case.claim(state.why, log_source(report.first_line), "the tables that follow the stack")
+    of_group = state.scope != "machine"
+    most = state.holders[0].what if state.holders else "what"
+    case.reading = values.Classification(
+        report.kind,
+        state.why,
+        title="out of memory in a control group" if of_group else "",
+        advice=f"find why {most} grows, or raise the limit of {state.scope} (memory.max)"
+        if of_group
+        else f"find why {most} takes so much"
+        if state.holders
+        else "",
+        instead=bool(state.holders),
+    )
+
+
+def allocation_failure(case: Case) -> None:
+    """Tells of a failed page allocation in a log without a crash: who asked, and why in vain."""
+    failed = next((report for report in reversed(case.summary.reports) if report.survivable), None)
+    if failed is None:
+        return
+    explanation = case.explanation
+    explanation.memory = memory_engine.state_of(failed.memory_lines, failed.details)
+    order = failed.details.get("order", "0")
+    size = memory_engine.size_text(memory_engine.PAGE << min(int(order), 30))
+    frames = [frame.shown() for frame in failed.frames]
+    index, why, _ = blame.choose(frames, None, kind=failed.kind)
+    asker = f", asked for by {blame.where(frames[index])}" if index is not None else ""
+    cause = f": {explanation.memory.why}" if explanation.memory is not None else ""
+    who = f"{failed.comm} (pid {failed.pid}) " if failed.comm else ""
+    explanation.headline = (
+        f"{who}could not get {size} (a page allocation of order {order} failed{asker}){cause}. "
+        "That is no crash: the caller must expect it."
+    )
+    detail = [f"blame {why}"] if asker else []
+    detail.append(
+        "take the memory in single pages (kvmalloc(), vmalloc(), a scatter list) where it need not "
+        "be contiguous, and handle that the allocation can fail"
+        if int(order)
+        else "find who has the memory, and handle that the allocation can fail"
+    )
+    explanation.findings.append(
+        Finding("memory", f"log line {failed.first_line}: {failed.headline[:200]}", detail)
     )
 
 

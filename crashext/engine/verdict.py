@@ -52,6 +52,7 @@ def explain(target: Target, summary: LogSummary) -> Explanation:
     fault.analyse(case)
     fault.kind(case)
     place.stack(case)
+    setting.memory(case)
     place.culprit(case)
     setting.unloaded_code(case)
     fault.name_operand(case)
@@ -108,6 +109,7 @@ def _no_crash(case: Case) -> Explanation:
     count = f"{lines} line" if lines == 1 else f"{lines} lines"
     taken = f", taken for {case.summary.nature}" if case.summary.nature and lines else ""
     explanation.headline = f"No crash report in {where} ({count}{taken}): {_LOOKED_FOR}."
+    setting.allocation_failure(case)
     for note in case.summary.notes:
         explanation.unknown.setdefault("log", note)
     for key in _NEEDS_REASON:

@@ -17,8 +17,8 @@ TaskContext = Literal["process", "kthread", "softirq", "hardirq", "nmi"]
 
 #: What a finding is about.
 Topic = Literal[
-    "address", "argument", "cpus", "dump", "irq", "kthread", "locks", "object", "page-tables",
-    "preemption", "report", "stack", "syscall", "timer", "work",
+    "address", "argument", "cpus", "dump", "irq", "kthread", "locks", "memory", "object",
+    "page-tables", "preemption", "report", "stack", "syscall", "timer", "work",
 ]  # fmt: skip
 
 #: How sure an answer is (docs/confidence.md).

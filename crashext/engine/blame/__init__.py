@@ -14,7 +14,7 @@ from crashext.engine.blame.choose import (
     is_helper,
     is_plumbing,
 )
-from crashext.engine.blame.seen import Choice
+from crashext.engine.blame.seen import Choice, where
 
 __all__ = [
     "Choice",
@@ -23,4 +23,5 @@ __all__ = [
     "is_about_an_object",
     "is_helper",
     "is_plumbing",
+    "where",
 ]

@@ -263,14 +263,14 @@ def _out_of_memory(trusted: _Frames) -> Choice:
     for seen in trusted:
         if without_noprof(seen.name) in _OOM_PLUMBING:
             continue
-        if seen.category is None:
+        if seen.category is None and seen.frame.module is not None:
             return Choice(
                 seen.index,
                 f"{where(seen.frame)} asked for the page that could not be had; it need not be "
                 "the one that used the memory up: see the task and slab lists of the report",
             )
-        if seen.category.key not in _ALLOCATION:
-            break
+        if seen.category is None or seen.category.key not in _ALLOCATION:
+            break  # who asks for a page when none is left is chance
     return Choice(
         None, "memory ran out: the list of tasks and slabs tells who used it, no frame does"
     )

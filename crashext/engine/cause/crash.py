@@ -17,7 +17,7 @@ def crash_of(reports: Sequence[Report]) -> Optional[int]:
     """
     first: Optional[int] = None
     for index, report in enumerate(reports):
-        if not report.fatal:
+        if not report.fatal or report.survivable:
             continue
         if first is None:
             first = index
@@ -25,8 +25,8 @@ def crash_of(reports: Sequence[Report]) -> Optional[int]:
             break
         elif _died_before(report, reports[first]):
             first = index
-    if first is None and reports:
-        return len(reports) - 1
+    if first is None:
+        return max((i for i, report in enumerate(reports) if not report.survivable), default=None)
     return first
 
 

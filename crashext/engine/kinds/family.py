@@ -198,6 +198,8 @@ class KindInfo:
     stalled: bool = False
     #: Of a slab object: since 6.12 or so a WARN() of mm/slub.c may end it.
     of_an_object: bool = False
+    #: Tables of who has the memory follow its stack.
+    of_memory: bool = False
     #: Its task is in the header; the CPU lines in it are of the watcher.
     others_task: bool = False
     #: Printed by a function that another one called because it saw damage.

@@ -12,28 +12,24 @@ from crashext.engine.kinds.family import (
     Needle,
     Panic,
     Role,
-    Section,
     Step,
 )
 
 # fmt: off
-_OOM_KILL_LINES = (
-    Section(r"oom-kill:constraint=(?:\w{1,40})"),
-    Section(r"(?:Mem-Info:|Node \d|active_anon:|\s*(?:active_file|unevictable|slab_reclaimable|mapped|free|kernel_misc_reclaimable|sec_pagetables|shmem|bounce):\d|lowmem_reserve\[|Tasks state|\[ *pid *\]|\[ *\d{1,10}\] +\d|oom_reaper: |\d{1,12} (?:pages|total pagecache|hwpoisoned)|Swap cache stats|Free swap|Total swap|memory: usage|swap: usage|kmem: usage|Memory cgroup stats|Tasks in |\S{1,24} cpuset=)"),
-)
-_REPORT = (
-    Section(r"oom-kill:constraint=(?:\w{1,40})"),
-    Section(r"(?:Mem-Info:|Node \d|active_anon:|\s*(?:active_file|unevictable|slab_reclaimable|mapped|free|kernel_misc_reclaimable|sec_pagetables|shmem|bounce):\d|lowmem_reserve\[|Tasks state|\[ *pid *\]|\[ *\d{1,10}\] +\d|oom_reaper: |\d{1,12} (?:pages|total pagecache|hwpoisoned)|Swap cache stats|Free swap|Total swap|memory: usage|swap: usage|kmem: usage|Memory cgroup stats|Tasks in |\S{1,24} cpuset=)"),
-)
 _HEADERS = (
     # --- memory
     Header("oom-kill", Role.START, "invoked oom-killer", r"(?P<comm>.{1,24}) invoked oom-killer: gfp_mask=(?P<gfp_mask>[^,\s]{1,100})(?:, (?:nodemask=\S+, )?order=(?P<order>-?\d{1,3}))?", joins_without="victim"),
     Header("oom-kill", Role.START, "ut of memory", r"(?P<scope>Memory cgroup out of memory|Out of memory(?: \([\w -]{1,60}\))?): Kill(?:ed)? process (?P<victim_pid>\d{1,10}),? (?:UID \d+,? )?\((?P<victim>.{0,24}?)\)", joins_without="victim"),
 )
+# mm/page_alloc.c: warn_alloc(); since 4.9 with a colon, before "failure. order:4, mode:0x20".
+_FAILED = (
+    Header("warning", Role.START, "page allocation failure", r"(?P<comm>.{1,24}): page allocation failure[:.] order:(?P<order>\d{1,2}), mode:(?P<gfp_mask>[^,\s]{1,100})"),
+)
 _PANICS = (
     Panic(r"(?:Out of memory|System is deadlocked on memory|out of memory)", "oom-panic", ("oom-kill",)),
 )
 _NEEDLES = (
+    Needle(b"page allocation failure"),
     Needle(b"invoked oom-killer: gfp_mask="),
     Needle(b"ut of memory"),
 )
@@ -48,14 +44,14 @@ FAMILY = Family(
             meaning="Memory ran out, and a task was killed.",
             title="out of memory (a task was killed)",
             panicked="oom-panic",
-            event="the kernel ran out of memory and killed a process",
+            event="memory ran out, and a task was killed",
             advice=(Step("see who has the memory: tasks, slab or page cache", "kmem -i"),),
-            sections=_REPORT,
             facts=(
                 "{scope}: {victim} (pid {victim_pid}) was killed",
                 "the allocation that failed: order {order}, {gfp_mask}",
             ),
             anchors=(Anchor.ALLOCATION,),
+            of_memory=True,
         ),
         KindInfo(
             "oom-panic",
@@ -69,12 +65,12 @@ FAMILY = Family(
                     "mem_usage(prog)",
                 ),
             ),
-            sections=_REPORT,
             facts=("the allocation that failed: order {order}, {gfp_mask}",),
             anchors=(Anchor.ALLOCATION,),
+            of_memory=True,
         ),
     ),
-    headers=_HEADERS,
+    headers=(*_HEADERS, *_FAILED),
     panics=_PANICS,
     needles=_NEEDLES,
 )

@@ -214,6 +214,8 @@ class Assembler:
             self._begin(header, match, line, stream)
             return
         stream.gap = 0
+        if header.joins_without:
+            builder.report.memory_lines.append(line.text.strip()[:300])
         if header.role is Role.DIE:
             builder.complete(header, match, line)
             return

@@ -72,6 +72,13 @@ _ARM_FRAME = re.compile(
     r"\[<[0-9a-f]{8}>\] \([^()]{1,120}\) from \[<[0-9a-f]{8}>\] "
     r"|[\w.]+(?: \[\w+\])? from [\w.]+\+0x"
 )
+#: Lines of one report that tell who has the memory: the table of tasks has one a task.
+MAX_MEMORY_LINES = 4_000
+_KILLED_HEADS = ("Out of memory", "Memory cgroup out of memory", "oom_reaper:")
+_MEMORY_HEADS = re.compile(
+    r"Mem-Info|memory: usage|Memory cgroup stats|Task in |Tasks state|oom-kill:constraint|Node \d"
+    r"|active_|\[ *pid *\]"
+)
 _BRACKET_FRAME = re.compile(r"\[<[0-9a-f]{8,16}>\] [\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+")
 _THREAD_INFO = re.compile(r"task: [0-9a-f]{8,16} ti: (?P<ti>[0-9a-f]{8,16}) ")
 
@@ -609,6 +616,9 @@ class ReportBuilder:
         if (match := _THREAD_INFO.match(bare)) is not None:
             report.thread_info = report.thread_info or int(match["ti"], 16)
             return True
+        of_memory = registry.INFO[report.kind].of_memory or "gfp_mask" in report.details
+        if of_memory and self._memory_line(bare):
+            return True
         if padding.PADDING.match(bare) or padding.HEX_ROW.match(text):
             return True
         if registry.INFO[report.kind].stuck:
@@ -637,6 +647,18 @@ class ReportBuilder:
         if not self.traced and report.kind == kinds.WARNING:
             return self._warning_message(bare)
         return False
+
+    def _memory_line(self, bare: str) -> bool:
+        """A line of the tables that follow: all, until the task that was killed is named."""
+        lines = self.report.memory_lines
+        if len(lines) >= MAX_MEMORY_LINES:
+            return False
+        if lines and lines[-1].startswith(_KILLED_HEADS):
+            return bare.startswith("oom_reaper:")
+        if not self.traced and not lines and not _MEMORY_HEADS.match(bare):
+            return False
+        lines.append(bare[:300])
+        return True
 
     def _bare_trace(self, bare: str) -> bool:
         """A frame right behind the registers, of a machine that is not x86."""
