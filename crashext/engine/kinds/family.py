@@ -5,6 +5,9 @@ A family file holds everything that is particular to its kinds: the lines that b
 the lines inside, the words of title, sentence and advice, and where the blame begins. The machinery
 (log/, decide, title, story, advice, particulars, blame) knows no kind by name.
 
+Rows are compared by identity: without ``__eq__`` and ``__repr__`` the classes are made in half the
+time, and every start of the shell makes them.
+
 Named groups of an expression fill the report: a group named like an attribute of
 :class:`~crashext.engine.report.Report` sets it; any other goes to ``details``.
 """
@@ -44,7 +47,7 @@ class _Expression:
         return re.compile(self.pattern, re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Header(_Expression):
     """A line that begins or renames a report, and what it says without any further line.
 
@@ -69,7 +72,7 @@ class Header(_Expression):
     joins_without: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Note(_Expression):
     """A line that says more about the report before which, or in which, it stands."""
 
@@ -79,7 +82,7 @@ class Note(_Expression):
     pattern: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Section(_Expression):
     """A line inside a report of one kind. ``source`` names the address of a group ``address``.
 
@@ -103,7 +106,7 @@ class Ends(Enum):
     ANY = "any"  # any report at all: panic_on_warn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Panic(_Expression):
     """What a text after ``Kernel panic - not syncing:`` means (a caller of panic())."""
 
@@ -155,7 +158,7 @@ class Anchor(Enum):
 FactRow = Union[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class KindInfo:
     """Everything that one kind says."""
 
@@ -229,7 +232,7 @@ class Site(NamedTuple):
     same_pointer: Optional[tuple[Kind, str]] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Family:
     """One family: its kinds and all lines by which they are recognised."""
 
