@@ -7,9 +7,10 @@ import dataclasses
 import re
 from typing import Optional
 
-from crashext.engine import blame, cause, checks
+from crashext.engine import blame, cause, checks, kinds
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
+from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
 from crashext.engine.report import LogSymbol
 from crashext.errors import Unknown
@@ -289,6 +290,22 @@ def _add_lines(case: Case, frames: list[StackFrame]) -> None:
             frame.file, frame.line = chain[-1].file, chain[-1].line
 
 
+def _named_canary(case: Case) -> Optional[Culprit]:
+    """The function that ``stack-protector: Kernel stack is corrupted in: F`` names."""
+    report = case.report
+    if case.explanation.kind != kinds.STACK_SMASH or report is None:
+        return None
+    found = parse_symbol(report.details.get("function", ""), report.panic_line)
+    if found is None or not found.name or (found.offset is None and found.module is None):
+        return None
+    return Culprit(
+        normalise(found.name),
+        module=found.module,
+        why=f"{normalise(found.name)} found its stack canary overwritten when it returned: it, or "
+        "a function that it gave a local buffer to, wrote past the end",
+    )
+
+
 def culprit(case: Case) -> None:
     """Fills ``culprit``: the frame to act on, with the reason."""
     explanation = case.explanation
@@ -305,6 +322,11 @@ def culprit(case: Case) -> None:
         had_it = cause.holder(case.summary.reports, report, explanation.kind)
     if had_it is not None:
         explanation.culprit = Culprit(had_it.frame.name, module=had_it.frame.module, why=had_it.why)
+        explanation.unknown["culprit.file"] = "the report names the function only"
+        return
+    named = _named_canary(case)
+    if named is not None:
+        explanation.culprit = named
         explanation.unknown["culprit.file"] = "the report names the function only"
         return
     if case.reading is not None and case.reading.victim:

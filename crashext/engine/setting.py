@@ -11,9 +11,11 @@ from crashext.engine import memory as memory_engine
 from crashext.engine import modules as module_engine
 from crashext.engine import taint as taint_engine
 from crashext.engine.case import Case, log_source
+from crashext.engine.kinds import registry
 from crashext.engine.model import Culprit, Finding, Kernel, Task
 from crashext.engine.model.evidence import OF_ACCESS
 from crashext.engine.modules import ModuleSection
+from crashext.engine.template import fill
 from crashext.targets.base import DeepModules, Target
 
 
@@ -84,6 +86,22 @@ def memory(case: Case) -> None:
         else "",
         instead=bool(state.holders),
     )
+
+
+def remark(case: Case) -> None:
+    """Reads a headline or panic message that has a meaning of its own."""
+    report = case.report
+    if report is None or case.reading is not None:
+        return
+    row = registry.remark((report.headline, report.panic_message))
+    if row is None:
+        return
+    names = {"comm": report.comm or "the task", **report.details}
+    event = next((text for text in (fill(each, names) for each in row.event) if text), "")
+    case.reading = values.Classification(
+        report.kind, event, own=True, advice=row.advice, instead=True, title=row.title,
+        victim=row.nobody, event=event,
+    )  # fmt: skip
 
 
 def allocation_failure(case: Case) -> None:

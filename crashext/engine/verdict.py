@@ -53,6 +53,7 @@ def explain(target: Target, summary: LogSummary) -> Explanation:
     fault.kind(case)
     place.stack(case)
     setting.memory(case)
+    setting.remark(case)
     place.culprit(case)
     setting.unloaded_code(case)
     fault.name_operand(case)

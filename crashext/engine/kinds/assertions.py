@@ -13,6 +13,7 @@ from crashext.engine.kinds.family import (
     Needle,
     Note,
     Panic,
+    Remark,
     Role,
     Section,
     Step,
@@ -51,6 +52,41 @@ _NEEDLES = (
     Needle(b"WARNING: ", b"WARNING:"),
 )
 # fmt: on
+
+_REMARKS = (
+    Remark(
+        r"BUG: Bad page (?:state|cache)",
+        title="bad page state",
+        event=(
+            "a bad page was found when it was freed or given out: {reason}; its struct page holds what "
+            "a free page must not, so someone used or freed it wrongly before",
+            "a bad page was found when it was freed or given out: its struct page holds what a free page "
+            "must not, so someone used or freed it wrongly before",
+        ),
+        advice="the stack shows who found it, on freeing; who left it so is earlier: page_owner=on, "
+        "CONFIG_DEBUG_PAGEALLOC, and the drivers that hold pages (get_page/put_page, DMA); with one odd "
+        "bit in the page dump test the memory",
+    ),
+    Remark(
+        r"BUG: Bad page map",
+        title="bad page map",
+        event=(
+            "a bad page table entry was found in {comm}'s memory: {pte}",
+            "a bad page table entry was found",
+        ),
+        advice="a page table was overwritten, or memory is faulty: look for a driver that maps pages "
+        "(remap_pfn_range, mmap), and test the memory",
+    ),
+    Remark(
+        r"BUG: Bad rss-counter",
+        title="bad rss counter",
+        event=(
+            "a task ended with pages still counted (or counted twice): its page tables and its "
+            "counters disagree",
+        ),
+        advice="look for earlier reports of bad pages, and for drivers that insert pages into a mapping",
+    ),
+)
 
 FAMILY = Family(
     name="assertions",
@@ -104,6 +140,7 @@ FAMILY = Family(
     ),
     headers=_HEADERS,
     notes=_NOTES,
+    remarks=_REMARKS,
     panics=_PANICS,
     needles=_NEEDLES,
 )

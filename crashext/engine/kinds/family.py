@@ -233,6 +233,22 @@ class Site(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Remark(_Expression):
+    """What a headline or panic message means that its kind is too wide for.
+
+    ``pattern`` is searched in the report's headline and panic message. ``event`` and ``advice`` are
+    filled from the details (a tuple: the first that can be filled counts).
+    """
+
+    pattern: str
+    title: str
+    event: tuple[str, ...]
+    advice: str
+    #: Why no function is to blame, where none is.
+    nobody: str = ""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Family:
     """One family: its kinds and all lines by which they are recognised."""
 
@@ -246,3 +262,5 @@ class Family:
     needles: tuple[Needle, ...] = ()
     #: Ends of source files (and of functions) whose BUG() or WARN() is of one kind.
     sites: tuple[Site, ...] = ()
+    #: Headlines and panic messages with a meaning of their own.
+    remarks: tuple[Remark, ...] = ()

@@ -11,6 +11,7 @@ from crashext.engine.kinds.family import (
     KindInfo,
     Needle,
     Panic,
+    Remark,
     Role,
     Section,
     Step,
@@ -40,6 +41,19 @@ _NEEDLES = (
 )
 # fmt: on
 
+_REMARKS = (
+    Remark(
+        r"SError",
+        title="SError (asynchronous external abort)",
+        event=(
+            "the hardware reported an error that came late (SError is asynchronous, imprecise): the code "
+            "at pc ran when it arrived, an access before it caused it",
+        ),
+        advice="look at the device accesses before that code: a register of a device without clock or "
+        "power, a wrong bus address, or a fault of memory or bus (RAS records, firmware's log)",
+    ),
+)
+
 FAMILY = Family(
     name="hardware",
     meaning="Errors that the hardware reports.",
@@ -65,5 +79,6 @@ FAMILY = Family(
     ),
     headers=_HEADERS,
     panics=_PANICS,
+    remarks=_REMARKS,
     needles=_NEEDLES,
 )

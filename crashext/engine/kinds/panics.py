@@ -14,6 +14,7 @@ from crashext.engine.kinds.family import (
     Needle,
     Note,
     Panic,
+    Remark,
     Step,
 )
 from crashext.engine.kinds.steps import ALL_CPUS, LOG_BEFORE
@@ -32,6 +33,11 @@ _PANICS = (
     Panic(r"No (?:working )?init found", "panic"),
     Panic(r"Requested init (?P<init>\S{1,120}) failed(?: \(error (?P<error>-?\d{1,5})\))?", "panic"),
 )
+_ROOT = (
+    # init/do_mounts.c: mount_root_generic(), mount_block_root()
+    Note(None, "VFS: Cannot open root device", r"VFS: Cannot open root device (?P<root_device>\S{1,120}) or (?:[\w-]{1,40}(?:\(\d+,\d+\))?)(?:: error (?P<root_error>-?\d{1,5}))?"),
+    Note(None, "VFS: Unable to mount root fs via", r"VFS: Unable to mount root fs via (?P<root_device>.{1,80}?)(?:, trying .{1,40})?\.?$"),
+)
 _NEEDLES = (
     Needle(b"Kernel panic - not syncing"),
 )
@@ -40,6 +46,35 @@ _NEEDLES = (
 #: ``Kernel panic - not syncing: `` and its end mark
 LINE = re.compile(
     r"(?P<end>---\[ end )?Kernel panic - not syncing: ?(?P<message>.{0,500}?)(?: \]---)?$"
+)
+
+_REMARKS = (
+    Remark(
+        r"VFS: Unable to mount root fs",
+        title="no root file system",
+        event=(
+            "the kernel could not mount its root file system: {root_device} does not open (error "
+            "{root_error})",
+            "the kernel could not mount its root file system: {root_device} does not open",
+            "the kernel could not mount its root file system on {root}",
+            "the kernel could not mount its root file system",
+        ),
+        advice="look at the boot: is root= right (compare it with the partitions that the kernel listed), "
+        "and is the disk's driver there, built in or in an initramfs (initrd) that was loaded? Error -6 "
+        "is ENXIO, no such device: no driver found the disk; -19 and -2 say the same of its name",
+        nobody="the boot configuration is at fault, no function",
+    ),
+    Remark(
+        r"(?:No (?:working )?init found|Requested init .{1,120} failed)",
+        title="no init program",
+        event=(
+            "the kernel found no program to run as init: {init} failed with error {error}",
+            "the kernel found no program to run as init",
+        ),
+        advice="look at the root file system and at init= on the command line: is it the right one, are "
+        "the program, its interpreter and its libraries there, of this architecture?",
+        nobody="the root file system or the boot configuration is at fault, no function",
+    ),
 )
 
 FAMILY = Family(
@@ -90,7 +125,8 @@ FAMILY = Family(
             precise=True,
         ),
     ),
-    notes=_NOTES,
+    notes=(*_NOTES, *_ROOT),
+    remarks=_REMARKS,
     panics=_PANICS,
     needles=_NEEDLES,
 )

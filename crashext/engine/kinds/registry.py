@@ -8,6 +8,7 @@ before SLUB's other reports, and the headers that name no kind last.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from re import Match
 from typing import Optional
 
@@ -34,6 +35,7 @@ from crashext.engine.kinds.family import (
     Needle,
     Note,
     Panic,
+    Remark,
     Role,
     Section,
     Site,
@@ -72,6 +74,9 @@ NEEDLES: tuple[Needle, ...] = tuple(row for family in FAMILIES for row in family
 #: BUG() and WARN() sites whose place alone tells the kind; the first that fits counts.
 SITES: tuple[Site, ...] = tuple(row for family in FAMILIES for row in family.sites)
 
+#: Headlines and panic messages with a meaning of their own; the first that fits counts.
+REMARKS: tuple[Remark, ...] = tuple(row for family in FAMILIES for row in family.remarks)
+
 #: Any other panic message.
 PLAIN_PANIC = Panic("", "panic")
 
@@ -108,6 +113,12 @@ def section(kind: Kind, text: str) -> Optional[tuple[Section, Match[str]]]:
         if found:
             return row, found
     return None
+
+
+def remark(texts: Iterable[Optional[str]]) -> Optional[Remark]:
+    """The remark on a report with these texts (headline, panic message), or None."""
+    known = [text for text in texts if text]
+    return next((row for row in REMARKS if any(row.regex.search(text) for text in known)), None)
 
 
 def panic(message: str) -> tuple[Panic, dict[str, str]]:

@@ -269,6 +269,8 @@ class Assembler:
         """A check that failed explains a BUG or a WARN, not a lockup that came by."""
         if note.kind == kinds.SYSRQ:
             return header.fatal
+        if "root_device" in note.regex.groupindex:
+            return header.kind == kinds.PANIC
         if "first_byte" in note.regex.groupindex:
             return header.kind == kinds.SLAB_CORRUPTION
         if note.kind == kinds.UBSAN or "cfi_target" in note.regex.groupindex:
@@ -308,7 +310,8 @@ class Assembler:
                 if note_header.kind == kinds.SYSRQ and line.place - note_line.place <= NOTE_REACH:
                     header = _PANIC_HEADER[kinds.SYSRQ]
             ended = self._begin(header, match, line, stream)
-            ended.report.details.clear()
+            for group in match.groupdict():
+                ended.report.details.pop(group, None)
             site = details.pop("at", None)
             if site is not None:
                 details["function"] = site

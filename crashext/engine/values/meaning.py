@@ -177,6 +177,8 @@ class Classification(NamedTuple):
     advice: str = ""
     #: Whether the kind's own steps would mislead.
     instead: bool = False
+    #: What happened, for the sentence, instead of the kind's words.
+    event: str = ""
     #: What the title says instead of the kind's words.
     title: str = ""
     #: Why the code at RIP and its callers are not to blame, where they are not.

@@ -89,6 +89,8 @@ def test_no_detail_is_written_that_nothing_reads() -> None:
             written |= set(row.regex.groupindex) - set(re.findall(r"\{(\w+)\}", stack))
     for info in registry.INFO.values():
         read |= names(info.facts) | names(info.facts_of_cache) | set(info.title_details)
+    for remark in registry.REMARKS:
+        read |= names(remark.event)
     assert written - read == set()
 
 
