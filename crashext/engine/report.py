@@ -8,7 +8,7 @@ does not state is None or empty; the parser never guesses.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Literal, NamedTuple, Optional
 
 from crashext.engine import kinds
 from crashext.engine.arch.names import Machine, Trap
@@ -159,6 +159,7 @@ class Report:
     #: [T123] / [C1] caller tag of its lines, when printk had CONFIG_PRINTK_CALLER.
     caller: Optional[str] = None
     time: Optional[float] = None  # seconds of the first line's stamp
+    boot: int = 0  # how many of the kernel's first lines came before
 
     @property
     def survivable(self) -> bool:
@@ -174,6 +175,18 @@ class Report:
         )
 
 
+EventKind = Literal["hardware", "storage", "livepatch", "module", "clock", "file-system"]
+
+
+class Event(NamedTuple):
+    """One such line."""
+
+    kind: EventKind
+    text: str
+    line: int  # of the log, from 1
+    seconds: Optional[float]  # its time stamp
+
+
 @dataclass
 class LogSummary:
     """All reports of one log, in the order of their lines."""
@@ -181,6 +194,8 @@ class LogSummary:
     reports: list[Report] = field(default_factory=list)
     #: Index of the crash: the first fatal report (else the last non-fatal one); None: no report.
     crash: Optional[int] = None
+    #: Signs that stand near the reports: hardware errors, timeouts of disks, live patches.
+    events: list[Event] = field(default_factory=list)
     lines: int = 0
     release: Optional[str] = None  # from "Linux version …" when present
     notes: list[str] = field(default_factory=list)

@@ -14,6 +14,7 @@ from crashext.engine.case import Case, log_source
 from crashext.engine.kinds import registry
 from crashext.engine.model import Culprit, Finding, Kernel, Task
 from crashext.engine.model.evidence import OF_ACCESS
+from crashext.engine.model.hardware import Sign
 from crashext.engine.modules import ModuleSection
 from crashext.engine.template import fill
 from crashext.targets.base import DeepModules, Target
@@ -279,12 +280,28 @@ def findings(case: Case) -> None:
             explanation.access.expression = f"{said}; {finding.text}" if said else finding.text
 
 
+def _hardware_before(case: Case) -> None:
+    """Hardware errors that stand right before the crash are signs."""
+    for link in case.explanation.chain:
+        if link.kind == "hardware" and link.role == "cause":
+            case.signs.append(Sign(link.title, line=link.line, why="it stands before the crash"))
+
+
 def other_reports(case: Case) -> None:
     """Fills ``reports``: the other reports of the log and their relation to this one."""
     if case.report is None:
         return
     if case.summary.crash is not None:
-        case.explanation.reports = cause.others(case.summary.reports, case.summary.crash)
+        summary, crash = case.summary, case.summary.crash
+        case.explanation.reports = cause.others(summary.reports, crash)
+        case.explanation.chain = cause.chain_of(summary, crash)
+        case.explanation.cause = cause.cause_of(summary, crash)
+        _hardware_before(case)
+        lost = cause.missing(summary.reports, crash)
+        if lost is not None:
+            case.explanation.findings.append(Finding("report", lost))
+            if "first" in lost:
+                case.doubts.append("it is not the first oops of this boot")
     case.claim(
         f"the report begins: {case.report.headline}",
         log_source(case.report.first_line),

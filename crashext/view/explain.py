@@ -47,6 +47,7 @@ def document(explanation: Explanation, *, verbose: bool = False, door: str = "sh
     made.rows(
         [
             row("what", *_what(explanation)),
+            row("before", *_before(explanation)),
             row("where", *_where(explanation)),
             row("why", *_why(explanation)),
             row("value", *_variables(explanation, verbose)),
@@ -199,6 +200,21 @@ def _checked(explanation: Explanation) -> Iterable[Line]:
         yield line(explanation.confidence_why)
     for text in explanation.contradictions:
         yield line(f"! {text}")
+
+
+def _before(explanation: Explanation) -> Iterable[str]:
+    """What came first: the possible cause, then the other signs before the crash."""
+    cause = explanation.cause
+    if cause is not None:
+        seconds = cause.seconds_before
+        when = f"{seconds:.1f} s before, " if seconds is not None else ""
+        sure = "" if cause.confidence == "high" else "it may follow from this: "
+        where = f" in {cause.function}" if cause.function else ""
+        where += f" [{cause.module}]" if cause.module else ""
+        yield f"{sure}{when}log line {cause.first_line}: {cause.title}{where} ({cause.why})"
+    for link in explanation.chain:
+        if link.role == "cause" and (cause is None or link.line != cause.first_line):
+            yield f"log line {link.line}: {link.title} ({link.why})"
 
 
 def _others(explanation: Explanation) -> Iterable[str]:

@@ -9,12 +9,12 @@ from re import Match
 from typing import Optional
 
 from crashext.engine import decide, kinds
-from crashext.engine.cause import crash_of
+from crashext.engine.cause import crash_of, event_of
 from crashext.engine.forms.prefix import Line
 from crashext.engine.kinds import KINDS, Kind, panics, registry
 from crashext.engine.kinds.family import Ends, Header, Note, Panic, Role
 from crashext.engine.log.builder import ReportBuilder
-from crashext.engine.report import LogSummary, Report
+from crashext.engine.report import Event, LogSummary, Report
 
 #: A report is over after so many lines in a row (of its own stream) that are not of it.
 MAX_GAP = 40
@@ -27,6 +27,8 @@ MAX_REPORT_LINES = 20_000
 
 #: So many reports are kept: of a flood the first, the fatal and the last ones.
 MAX_REPORTS = 200
+#: So many signs are kept, the last ones.
+MAX_EVENTS = 200
 #: So many callers are told apart at a time. Each may have a report open; a machine with more CPUs
 #: than this that all report at once is not known, a flood of made-up caller tags is easily made.
 MAX_STREAMS = 1024
@@ -68,6 +70,7 @@ class Assembler:
         self._releases: dict[int, str] = {}
         self._open = 0  # streams that have a report
         self._dropped = 0
+        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
 
     @property
     def open(self) -> bool:
@@ -135,6 +138,8 @@ class Assembler:
             self._headless(line, stream)
             return
         builder = stream.builder
+        if builder is None or builder.ended:
+            self._event(line, bare)
         if builder is None:
             return
         if builder.absorb(line):
@@ -145,6 +150,12 @@ class Assembler:
         stream.gap += 1
         if stream.gap > MAX_GAP:
             self._close(stream)
+
+    def _event(self, line: Line, bare: str) -> None:
+        """A line outside of any report that is a sign all the same; the last ones are kept."""
+        kind = event_of(bare)
+        if kind is not None:
+            self._events.append(Event(kind, bare[:200], line.number, line.time))
 
     def _watching(self, line: Line) -> Optional[ReportBuilder]:
         """The stall report for which another CPU now shows its stack."""
@@ -380,8 +391,10 @@ class Assembler:
             builder.finish()
         builders.sort(key=lambda builder: builder.report.first_line)
         reports: list[Report] = [builder.report for builder in builders]
+        for builder in builders:
+            builder.report.boot = builder.boot
         crash = crash_of(reports)
-        summary = LogSummary(reports=reports, crash=crash, lines=lines)
+        summary = LogSummary(reports=reports, crash=crash, lines=lines, events=list(self._events))
         boot = builders[crash].boot if crash is not None else self._boots
         summary.release = self._releases.get(boot)
         if self._dropped:
