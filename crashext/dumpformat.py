@@ -7,8 +7,10 @@ mapping behind the end of the file kills the process (SIGBUS).
 
 from __future__ import annotations
 
+import bisect
 import struct
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Optional
 
@@ -185,20 +187,85 @@ def _ones(data: bytes) -> int:
 _MAX_BLOCKS = 1 << 20
 
 
-def flattened_extent(read: ReadAt) -> Optional[Extent]:
-    """A flattened dump is a stream of blocks (offset, size, data) up to one of offset -1.
+@dataclass(frozen=True)
+class Block:
+    """``size`` bytes of the dump from ``offset`` on, which lie at ``position`` of the stream."""
+
+    offset: int
+    size: int
+    position: int
+
+
+def flattened_blocks(read: ReadAt) -> Iterator[Block]:
+    """The blocks of a flattened dump up to its end mark, offset -1, which comes as well.
 
     makedumpfile.h: struct makedumpfile_data_header, big-endian, behind a header of 4096 bytes.
+    A cut stream ends with a block of no bytes.
     """
-    position = 4096
+    position = HEAD
     for _ in range(_MAX_BLOCKS):
         head = read(position, 16)
         if len(head) < 16:
-            return Extent(position + 16, position + 16)
+            yield Block(0, 0, position + 16)
+            return
         offset, size = struct.unpack(">qq", head)
+        yield Block(offset, size, position + 16)
         if offset == -1:
-            return Extent(position + 16, position + 16)
+            return
         if size < 0:
-            return None
+            return
         position += 16 + size
+
+
+def flattened_extent(read: ReadAt) -> Optional[Extent]:
+    """The end of a flattened dump's stream; None when its blocks do not tell."""
+    last = deque(flattened_blocks(read), maxlen=1).pop()
+    if last.offset != -1 and last.size != 0:
+        return None
+    return Extent(last.position, last.position)
+
+
+def flattened_damage(read: ReadAt) -> Optional[str]:
+    """What is wrong with the dump that a whole flattened stream stands for, in words.
+
+    libkdumpfile puts the blocks together without looking: with none at the start, or with headers
+    that claim more than the blocks have, it reads memory that is not there and the process dies.
+    """
+    blocks: dict[int, Block] = {}
+    for block in flattened_blocks(read):
+        if block.offset == -1:
+            break
+        if block.offset < 0 or block.size <= 0 or block.offset + block.size >= 1 << 62:
+            return f"a block of {block.size} bytes at offset {block.offset}"
+        blocks[block.offset] = block  # a later block at the same place replaces the earlier one
+    starts = sorted(blocks)
+    end = max((block.offset + block.size for block in blocks.values()), default=0)
+
+    def read_dump(offset: int, size: int) -> bytes:
+        found = bytearray()
+        while len(found) < size:
+            here = offset + len(found)
+            index = bisect.bisect_right(starts, here)
+            block = blocks[starts[index - 1]] if index else None
+            if block is None or here >= block.offset + block.size:
+                # Between blocks: zeros, as in the file that the stream would be written to.
+                if here >= end:
+                    break
+                gap = starts[index] - here if index < len(starts) else end - here
+                found += bytes(min(size - len(found), gap))
+                continue
+            inside = here - block.offset
+            wanted = min(size - len(found), block.size - inside)
+            piece = read(block.position + inside, wanted)
+            found += piece
+            if len(piece) < wanted:
+                break
+        return bytes(found)
+
+    kind = kind_of(read_dump(0, HEAD))
+    if kind not in ("kdump", "elf-core"):
+        return "there is no dump's header in it"
+    needed = extent(kind, read_dump)
+    if needed is not None and needed.index > end:
+        return f"the dump in it has {end} bytes, its index alone needs {needed.index}"
     return None

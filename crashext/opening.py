@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional, Union
 
-from crashext.dumpformat import HEAD, Extent, extent, kind_of
+from crashext.dumpformat import HEAD, Extent, extent, flattened_damage, kind_of
 from crashext.engine.forms.packed import PACKINGS, plain
 from crashext.errors import CrashextError, Unknown
 from crashext.files import is_plain_name
@@ -272,11 +272,20 @@ def _open_core(path: str, head: bytes) -> drgn.Program:
 
 def _extent(path: str, kind: str) -> Optional[Extent]:
     with open(path, "rb") as file:
+        length = os.fstat(file.fileno()).st_size
 
         def read(offset: int, size: int) -> bytes:
-            return os.pread(file.fileno(), size, offset)
+            # Offsets and sizes are the file's own words, of 64 bits.
+            size = min(size, length - offset)
+            return os.pread(file.fileno(), size, offset) if size > 0 <= offset else b""
 
-        return extent(kind, read)
+        found = extent(kind, read)
+        wrong = None
+        if kind == "flattened" and (found is None or found.index <= length):
+            wrong = flattened_damage(read)
+    if wrong is not None:
+        raise CrashextError(f"{path} is damaged: {wrong}; copy it again")
+    return found
 
 
 #: A cut dump bigger than this is not copied for a partial answer.
@@ -334,8 +343,11 @@ def _require_kernel(prog: drgn.Program, path: str, finder: DebugFileFinder) -> N
 
 
 def _check_release(prog: drgn.Program, path: str, finder: DebugFileFinder) -> None:
-    """Catches a wrong vmlinux where the dump has no build-id (kernels before 5.9)."""
-    if finder.release is None:
+    """Catches a wrong vmlinux where the dump has no build-id (kernels before 5.9).
+
+    Where it has one the file was chosen by it, and a release in memory that differs is damage.
+    """
+    if finder.release is None or finder.build_id is not None:
         return
     import drgn
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, NoReturn, Optional, TextIO, cast
 
 from crashext.commands import table
+from crashext.engine.report import LogSummary
 from crashext.errors import UsageError
 from crashext.render import text
 from crashext.targets.base import Target
@@ -33,6 +34,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def print_help(self, file: Any = None) -> None:
         raise HelpRequested(self.format_help())
+
+
+def exit_code(found: bool, summary: LogSummary) -> int:
+    """0: what was asked for is there; 1: it is not; 3: not known, the log could not be read."""
+    if found:
+        return 0
+    return 1 if summary.unread is None else 3
 
 
 @dataclass

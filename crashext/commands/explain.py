@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from crashext.commands.base import Command, Context
+from crashext.commands.base import Command, Context, exit_code
 from crashext.commands.options import (
     add_output_options,
     add_source_options,
@@ -22,15 +22,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
-    """Prints the explanation. Exit code 0 when a crash was explained, 1 when there is none."""
+    """Prints the explanation. Exit code 0 when a crash was explained, 1 when there is none, 3 when
+    the log could not be read."""
     target = context.target()
     apply_source_options(target, args)
-    explanation = explain(target, read_log(target))
+    summary = read_log(target)
+    explanation = explain(target, summary)
     if args.json:
         context.out.write(json.render(explanation))
     else:
         context.write(view.document(explanation, verbose=args.verbose, door=context.door))
-    return 0 if explanation.crashed else 1
+    return exit_code(explanation.crashed, summary)
 
 
 COMMAND = Command(

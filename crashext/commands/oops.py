@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from crashext.commands.base import Command, Context
+from crashext.commands.base import Command, Context, exit_code
 from crashext.commands.options import (
     add_output_options,
     add_source_options,
@@ -60,13 +60,13 @@ def run(context: Context, args: argparse.Namespace) -> int:
             context.out.write(json.render(found))
         else:
             context.write(view.reports(summary))
-        return 0 if summary.reports else 1
+        return exit_code(bool(summary.reports), summary)
     explanation = explain(target, summary)
     if args.json:
         context.out.write(json.render(_facts(explanation)))
     else:
         context.write(view.crash(explanation))
-    return 0 if explanation.crashed else 1
+    return exit_code(explanation.crashed, summary)
 
 
 def _facts(explanation: Explanation) -> dict[str, Any]:

@@ -44,6 +44,10 @@ _HOW = (
 )
 
 
+#: Characters of a code: a whole line of a log fits.
+_MAX_WORDS = 1000
+
+
 def explain_code(words: str, *, kind: Optional[str] = None) -> list[Reading]:
     """Every reading of ``words``, the likeliest first.
 
@@ -55,6 +59,8 @@ def explain_code(words: str, *, kind: Optional[str] = None) -> list[Reading]:
     text = " ".join(words.split())
     if not text:
         raise UsageError(f"no code given; {_HOW}")
+    if len(text) > _MAX_WORDS:
+        raise UsageError(f"{text[:40]!r}… ({len(text)} characters) is too long for a code; {_HOW}")
     readings = _readings(text, kind)
     if kind is not None:
         readings = [reading for reading in readings if reading.kind == kind]
@@ -89,9 +95,9 @@ def _readings(text: str, kind: Optional[str]) -> list[Reading]:
 
 def _pasted(text: str) -> Optional[Reading]:
     """A piece of a line of a log that holds one code, or None."""
-    if match := re.search(r"error_code\(0x([0-9a-fA-F]+)\)", text):
+    if match := re.search(r"error_code\(0x([0-9a-fA-F]{1,16})\)", text):
         return _page_fault(int(match.group(1), 16))
-    if match := re.search(r"exitcode=(0x[0-9a-fA-F]+)", text):
+    if match := re.search(r"exitcode=(0x[0-9a-fA-F]{1,16})\b", text):
         number = int(match.group(1), 16)
         return Reading(
             "exit-code", f"exit code 0x{number:08x}", [exitcode.describe_exit_code(number)], number
@@ -107,7 +113,7 @@ def _pasted(text: str) -> Optional[Reading]:
 
 def _trap_with_code(text: str) -> list[Reading]:
     """``#GP 0x18``, ``#PF 2``: a trap with its error code."""
-    match = re.fullmatch(r"(#?[A-Za-z]{2}) (0[xX][0-9a-fA-F]+|[0-9a-fA-F]+)", text)
+    match = re.fullmatch(r"(#?[A-Za-z]{2}) (0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{1,16})", text)
     trap = traps.trap_by_mnemonic(match.group(1)) if match else None
     if match is None or trap is None:
         return []
@@ -158,7 +164,7 @@ def _as(kind: str, number: int) -> Optional[Reading]:
         entry = errno.by_number(number)
         return _errno(entry) if entry is not None else None
     if kind == "value":
-        return _value(number & ((1 << 64) - 1)) if number < 1 << 64 else None
+        return _value(number & ((1 << 64) - 1)) if -1 << 63 <= number < 1 << 64 else None
     if number < 0:
         return None
     if kind == "trap":

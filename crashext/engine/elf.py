@@ -29,6 +29,8 @@ NT_GNU_BUILD_ID = 3
 
 #: Bounds against a damaged header that claims billions of entries.
 MAX_SECTIONS = 200_000
+#: Bytes of a name: KSYM_NAME_LEN is 512. A table without a NUL has no end for each of its names.
+MAX_NAME = 1024
 MAX_NOTES = 4096
 
 
@@ -341,8 +343,8 @@ def _read_segments(elf: Elf, order: str, offset: int, entry_size: int, count: in
 
 
 def _string(strings: bytes, offset: int) -> str:
-    end = strings.find(b"\0", offset)
-    return _text(strings[offset : end if end >= 0 else len(strings)])
+    end = strings.find(b"\0", offset, offset + MAX_NAME)
+    return _text(strings[offset : end if end >= 0 else offset + MAX_NAME])
 
 
 def _text(raw: bytes) -> str:

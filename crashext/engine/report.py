@@ -199,5 +199,7 @@ class LogSummary:
     lines: int = 0
     release: Optional[str] = None  # from "Linux version …" when present
     notes: list[str] = field(default_factory=list)
+    #: Why there is nothing here: the log could not be read. None: it was read.
+    unread: Optional[str] = None
     #: What the text was taken for when it holds no report: "a mail", "a kernel log" …, else "".
     nature: str = ""

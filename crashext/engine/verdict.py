@@ -34,7 +34,7 @@ def read_log(target: Target) -> LogSummary:
     try:
         return log.parse(target.log())
     except Unknown as reason:
-        return LogSummary(notes=[f"no log: {reason}"])
+        return LogSummary(notes=[f"no log: {reason}"], unread=str(reason))
 
 
 def explain(target: Target, summary: LogSummary) -> Explanation:
@@ -77,7 +77,8 @@ def locate_crash(target: Target, summary: LogSummary) -> Case:
     """Only where the crash is: RIP, source, code. For the ``rip`` command."""
     case = _open(target, summary)
     if case.report is None and case.frame is None:
-        case.explanation.unknown["rip"] = "no crash report found; give an address"
+        found = "the log could not be read" if summary.unread else "no crash report found"
+        case.explanation.unknown["rip"] = f"{found}; give an address"
         return case
     place.locate(case)
     place.disassemble(case)
@@ -103,6 +104,12 @@ def _open(target: Target, summary: LogSummary) -> Case:
 _LOOKED_FOR = "looked for an oops, panic, BUG, WARNING, lockup, stall, hung task, OOM kill"
 
 
+def unread(where: str, reason: str) -> str:
+    """What is said of a log that could not be read: not that there was no crash."""
+    what = where[0].upper() + where[1:]
+    return f"{what} could not be read, so whether it holds a crash is not known: {reason}."
+
+
 def _no_crash(case: Case) -> Explanation:
     explanation = case.explanation
     where = "the log of this dump" if case.target.has_memory else "this log"
@@ -110,12 +117,16 @@ def _no_crash(case: Case) -> Explanation:
     count = f"{lines} line" if lines == 1 else f"{lines} lines"
     taken = f", taken for {case.summary.nature}" if case.summary.nature and lines else ""
     explanation.headline = f"No crash report in {where} ({count}{taken}): {_LOOKED_FOR}."
+    nothing = "no crash report found"
+    if case.summary.unread is not None:
+        explanation.headline = unread(where, case.summary.unread)
+        nothing = "the log could not be read"
     setting.allocation_failure(case)
     for note in case.summary.notes:
         explanation.unknown.setdefault("log", note)
     for key in _NEEDS_REASON:
         if getattr(explanation, key) is None:
-            explanation.unknown.setdefault(key, "no crash report found")
+            explanation.unknown.setdefault(key, nothing)
     if case.target.has_memory:
         # A machine that hung without a word: its dump still shows what the CPUs were doing.
         setting.findings(case)

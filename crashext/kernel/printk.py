@@ -16,9 +16,11 @@ from crashext.errors import Unknown
 from crashext.kernel.memory import read_pointer, read_unsigned
 from crashext.kernel.port import Member, Port
 
-#: Largest rings believed: 2^24 records, 1 GiB of text.
-MAX_COUNT_BITS = 24
-MAX_SIZE_BITS = 30
+#: Largest rings believed: 2^23 records, 256 MiB of text.
+MAX_COUNT_BITS = 23
+MAX_SIZE_BITS = 28
+#: PRB_AVGBITS: the kernel has a descriptor for every 32 bytes of text, no more.
+_AVERAGE_BITS = 5
 
 #: enum desc_state, the two upper bits of a descriptor's state: committed and finalized.
 _READABLE = (1, 2)
@@ -117,18 +119,24 @@ def _caller(ring: Ring, info: int) -> Optional[str]:
 
 
 def dmesg(port: Port) -> str:
+    """The log of a kernel with such a ring. Raises Unknown: damaged, or there is no such ring."""
+    return text_of_ring(read_ring(port))
+
+
+def text_of_ring(ring: Ring) -> str:
     """The log as a kernel with CONFIG_PRINTK_CALLER prints it: ``[    1.293379][   T96] text``.
 
-    A record of several lines has its prefix before each. Raises Unknown when the log is damaged or
-    this kernel has no such ring.
+    A record of several lines has its prefix before each. Raises Unknown when no record can be read.
     """
     lines = []
-    for record in records(read_ring(port)):
+    for record in records(ring):
         prefix = f"[{record.time // 1_000_000_000:5d}.{record.time // 1000 % 1_000_000:06d}]"
         if record.caller is not None:
             prefix += f"[{record.caller:>6}]"
         text = record.text.decode(errors="replace")
         lines += [f"{prefix} {line}" for line in text.split("\n")]
+    if not lines:  # every kernel logs its first line before it can crash
+        raise Unknown("the log is damaged: its ring has no record that can be read")
     return "\n".join([*lines, ""])
 
 
@@ -149,7 +157,9 @@ def read_ring(port: Port) -> Ring:
         return read_unsigned(port, base + at.offset, at.size)
 
     count_bits, size_bits = number("desc_ring.count_bits"), number("text_data_ring.size_bits")
-    if not (0 < count_bits <= MAX_COUNT_BITS and 0 < size_bits <= MAX_SIZE_BITS):
+    if not (0 < count_bits <= MAX_COUNT_BITS and 0 < size_bits <= MAX_SIZE_BITS) or (
+        count_bits > size_bits - _AVERAGE_BITS
+    ):
         raise Unknown(f"the log's descriptor is damaged (2^{count_bits} records)")
     caller = port.member("struct printk_info", "caller_id")
     layout = Layout(

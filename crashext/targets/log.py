@@ -16,7 +16,7 @@ from crashext.engine.model import (
     Variable,
 )
 from crashext.engine.report import LogSummary, Report
-from crashext.errors import Unknown
+from crashext.errors import CrashextError, Unknown
 from crashext.targets.base import ExceptionFrame, Findings, Symbol
 
 NO_DEBUG_INFO = "a log has no debug info; explain the vmcore, or give crash or drgn the vmlinux"
@@ -42,7 +42,10 @@ class LogTarget:
             if isinstance(self._source, str):
                 self._summary = log_reader.parse(self._source)
             else:
-                self._summary = log_reader.scan(self._source)
+                try:
+                    self._summary = log_reader.scan(self._source)
+                except OSError as error:
+                    raise CrashextError(f"{self.path}: {error.strerror or error}") from None
         return self._summary
 
     def log(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from crashext.engine.codes import Reading
 from crashext.engine.model import ErrorCode, Explanation
 from crashext.engine.report import LogSummary
+from crashext.engine.verdict import unread
 from crashext.view.document import (
     Column,
     Document,
@@ -72,7 +73,8 @@ def reports(summary: LogSummary) -> Document:
     """Every report of the log, a row each, the crash marked."""
     made = Document()
     if not summary.reports:
-        made.heading(line(f"no crash report in the log ({summary.lines} lines)"))
+        nothing = f"no crash report in the log ({summary.lines} lines)"
+        made.heading(line(unread("the log", summary.unread) if summary.unread else nothing))
         return made
     rows = [
         TableRow(

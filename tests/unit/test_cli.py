@@ -14,6 +14,8 @@ import pytest
 from crashext import cli
 from crashext.commands import table
 from crashext.commands.base import load
+from crashext.errors import Unknown
+from crashext.targets.log import LogTarget
 
 SEED = str(Path(__file__).parents[1] / "data" / "logs" / "seed-3.10.log")
 
@@ -180,3 +182,35 @@ def test_an_error_acts_on_no_terminal(capsys: pytest.CaptureFixture[str]) -> Non
     assert code == 3
     assert set(error) <= {chr(c) for c in range(32, 127)} | {"\n"}
     assert r"\x1b]0;title\x07\u202egpj" in error
+
+
+@pytest.mark.parametrize("word", ["5" * 5000, "9" * 50, "-" + "9" * 50, "0x" + "f" * 900])
+def test_a_number_of_no_machine_is_not_understood(
+    capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    code, out, error = run(capsys, "oops", "--", word)
+    assert (code, out) == (2, "")
+    assert len(error) < 1500
+    assert "type an error code" in error
+
+
+class _Unread(LogTarget):
+    """A dump whose log is damaged."""
+
+    has_memory = True
+    summary = None  # type: ignore[assignment]
+
+    def log(self) -> str:
+        raise Unknown("the kernel log: cannot read memory at 0xffff888000000000")
+
+
+@pytest.mark.parametrize("words", [["explain"], ["oops"], ["oops", "-a"]])
+def test_a_log_that_could_not_be_read_is_not_no_crash(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setattr("crashext.opening.open_target", lambda *_, **__: _Unread(""))
+    code, out, _ = run(capsys, words[0], SEED, *words[1:])
+    assert code == 3
+    assert " could not be read, so whether it holds a crash is not known" in " ".join(out.split())
+    assert "cannot read memory" in " ".join(out.split())
+    assert "No crash report" not in out

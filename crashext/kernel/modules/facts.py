@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from crashext.engine.elf import STT_FUNC, STT_OBJECT
+from crashext.engine.elf import MAX_NAME, STT_FUNC, STT_OBJECT
 from crashext.engine.modules import Export, ModuleSection, Parameter
 from crashext.errors import Unknown
 from crashext.kernel.memory import (
@@ -26,6 +26,7 @@ from crashext.kernel.port import Port
 MAX_PARAMETERS = 4096
 MAX_EXPORTS = 65536
 MAX_SYMBOLS = 1 << 20
+MAX_STRINGS = 64 << 20
 #: Bytes of a charp or string parameter's value that are shown; array elements likewise.
 MAX_VALUE = 128
 MAX_ELEMENTS = 32
@@ -149,11 +150,14 @@ def _decode_symbols(kernel: Port, raw: bytes, entry: int, strings: int) -> list[
         function = letter in ("t", "T", "w", "W") if letter else info & 15 == STT_FUNC
         data = letter in tuple("dDbBrR") if letter else info & 15 == STT_OBJECT
         rows.append((name, value, size, function, data))
-    table = _read_table(kernel, strings, max((row[0] for row in rows), default=0))
+    last = max((row[0] for row in rows), default=0)
+    if last > MAX_STRINGS:
+        raise Unknown(f"its symbols claim a table of {last} bytes of names: they are damaged")
+    table = _read_table(kernel, strings, last)
     found = []
     for name, value, size, function, data in rows:
-        end = table.find(b"\0", name)
-        text = text_of(table[name : end if end >= 0 else len(table)])
+        end = table.find(b"\0", name, name + MAX_NAME)
+        text = text_of(table[name : end if end >= 0 else name + MAX_NAME])
         if value and text and (function or data):
             found.append(ModuleSymbol(text, value, size, function))
     return sorted(found, key=lambda symbol: symbol.address)

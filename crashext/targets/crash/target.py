@@ -66,7 +66,10 @@ class CrashTarget:
 
     def log(self) -> str:
         with names.asking("the kernel log"):
-            return str(names.exec_crash_command("log"))
+            text = str(names.exec_crash_command("log"))
+        if not text.strip():
+            raise Unknown("crash finds no record in the kernel log")
+        return text
 
     def kernel(self) -> Kernel:
         kernel = self.crashed.kernel()

@@ -25,6 +25,8 @@ NO_ANSWER = (
     drgn.OutOfBoundsError,
     drgn.MissingDebugInfoError,
     ValidationError,  # a list or free list whose links do not fit
+    MemoryError,  # a count in damaged memory: so many notes of a module
+    RecursionError,  # a ring of links
     drgn.BadDataError,  # damaged or dishonest DWARF: "division by zero in DWARF expression"
 )
 

@@ -21,7 +21,7 @@ from crashext.errors import Unknown
 from crashext.kernel import pagetable
 from crashext.targets.base import Symbol
 from crashext.targets.drgn.architecture import of_program
-from crashext.targets.drgn.asking import NO_ANSWER, reason
+from crashext.targets.drgn.asking import NO_ANSWER, asking, reason
 from crashext.targets.drgn.files import DebugFileFinder
 from crashext.targets.drgn.port import DrgnPort
 
@@ -196,7 +196,14 @@ class Symbols:
         return f"no debug info for {name}: give its .ko{wanted} with -s FILE or -S DIR"
 
     def symbol(self, address: int) -> Symbol:
-        """The symbol that holds the address; the source's name wins over an alias."""
+        """The symbol that holds the address; the source's name wins over an alias.
+
+        Raises Unknown, also where a damaged table gives a name that is no text.
+        """
+        with asking(f"the symbol at {address:#x}"):
+            return self._symbol(address)
+
+    def _symbol(self, address: int) -> Symbol:
         module = self.module_name(address)
         found: Sequence[drgn.Symbol] = self._prog.symbols(address)
         if not found and module is not None:

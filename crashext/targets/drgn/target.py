@@ -77,7 +77,10 @@ class DrgnTarget(ModuleQuestions):
         with asking("; ".join([*self.notes, "the kernel log"])):
             if printk.has_ring(self.session.port):
                 return printk.dmesg(self.session.port)
-            return str(get_dmesg(self.prog).decode(errors="replace"))
+            text = str(get_dmesg(self.prog).decode(errors="replace"))
+            if not text.strip():
+                raise Unknown("the kernel log is damaged: it has no record that can be read")
+            return text
 
     def kernel(self) -> Kernel:
         return self.session.kernel.kernel()

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Callable
 
 import pytest
 import small_files as files
 
-from crashext.dumpformat import Extent, extent, is_text, kind_of
+from crashext.dumpformat import Extent, extent, flattened_damage, is_text, kind_of
 
 
 def reader(data: bytes) -> Callable[[int, int], bytes]:
@@ -83,3 +84,41 @@ def test_a_flattened_dump_without_its_end_mark_is_cut() -> None:
 
 def test_a_32_bit_core_tells_nothing() -> None:
     assert extent("elf-core", reader(b"\x7fELF\x01\x01" + bytes(60))) is None
+
+
+# A flattened stream stands for a dump, which must be one: libkdumpfile does not look
+
+
+def test_a_whole_flattened_dump_has_no_damage() -> None:
+    inner = files.kdump([1, 5, 9])
+    blocks = [inner[start : start + 4096] for start in range(0, len(inner), 4096)]
+    assert flattened_damage(reader(files.flattened(blocks))) is None
+
+
+def test_a_flattened_core_has_no_damage() -> None:
+    core = files.elf_core([(4, 120, 8)]) + bytes(8)
+    assert flattened_damage(reader(files.flattened([core]))) is None
+
+
+def test_a_flattened_stream_without_blocks_holds_no_dump() -> None:
+    """It was a SIGSEGV in libkdumpfile."""
+    assert flattened_damage(reader(files.flattened([]))) == "there is no dump's header in it"
+
+
+def test_a_flattened_stream_with_something_else_holds_no_dump() -> None:
+    data = files.flattened([b"a" * 4096])
+    assert flattened_damage(reader(data)) == "there is no dump's header in it"
+
+
+def test_a_flattened_dump_that_lacks_blocks_is_damaged() -> None:
+    inner = files.kdump(list(range(1, 4000)))
+    data = files.flattened([inner[:4096], inner[4096:8192]])
+    found = flattened_damage(reader(data))
+    assert found is not None
+    assert found.startswith("the dump in it has 8192 bytes, its index alone needs ")
+
+
+@pytest.mark.parametrize(("offset", "size"), [(0, 1 << 62), (-5, 10), (1 << 62, 16), (0, -3)])
+def test_absurd_blocks(offset: int, size: int) -> None:
+    data = files.flattened([], end=False) + struct.pack(">qq", offset, size) + bytes(64)
+    assert flattened_damage(reader(data)) == f"a block of {size} bytes at offset {offset}"

@@ -5,13 +5,29 @@ from __future__ import annotations
 
 import gzip
 import os
+import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import small_files as files
 
-from crashext.errors import CrashextError
-from crashext.opening import explain_failure, open_dump, open_target
+from crashext.errors import CrashextError, Unknown
+from crashext.opening import _check_release, explain_failure, open_dump, open_target
+from crashext.targets.drgn.asking import asking
+
+
+def _patched(core: bytes, at: int, offset: int, count: int = 1) -> bytes:
+    """A core whose program headers (at 32) or section headers (at 40) lie at an absurd offset."""
+    data = bytearray(core)
+    struct.pack_into("<Q", data, at, offset)
+    struct.pack_into("<H", data, 56, count)
+    return bytes(data)
+
+
+def _huge_blocks() -> bytes:
+    """A flattened stream of a block that ends where no 64-bit offset does."""
+    return files.flattened([], end=False) + struct.pack(">qq", 0, (1 << 63) - 1)
 
 
 def refusal(path: str) -> str:
@@ -34,6 +50,10 @@ def refusal(path: str) -> str:
         ("cut", files.elf_core([(4, 500, 300), (1, 4096, 8192)]), "is cut short: it has 176 bytes"),
         ("kdump", files.kdump([1, 2, 3])[:5000], "is cut short: it has 5000 bytes"),
         ("flat", files.flattened([b"x"], end=False), "is cut short"),
+        ("no-blocks", files.flattened([]), "is damaged: there is no dump's header in it"),
+        ("far", _patched(files.elf_core([]), 32, 1 << 63), "is cut short: it has 64 bytes"),
+        ("many", _patched(files.elf_core([]), 40, (1 << 64) - 8, 0xFFFF), "is cut short"),
+        ("huge", _huge_blocks(), "is cut short"),
     ],
 )
 def test_files_that_cannot_be_opened(tmp_path: Path, name: str, data: bytes, words: str) -> None:
@@ -91,3 +111,32 @@ def test_a_module_directory_that_does_not_exist(tmp_path: Path) -> None:
 )
 def test_libdrgn_s_messages(message: str, words: str) -> None:
     assert words in explain_failure("vmcore", message)
+
+
+class _NoMemory:
+    """A program whose ``init_uts_ns`` is overwritten."""
+
+    def __getitem__(self, name: str) -> SimpleNamespace:
+        release = SimpleNamespace(string_=lambda: b"\xff\xff6.1")
+        return SimpleNamespace(name=SimpleNamespace(release=release))
+
+    def main_module(self) -> SimpleNamespace:
+        return SimpleNamespace(debug_file_path="vmlinux")
+
+
+def test_a_damaged_release_does_not_refuse_the_vmlinux_of_the_build_id() -> None:
+    known = SimpleNamespace(release="6.1.0", build_id="00ff00ff")
+    _check_release(_NoMemory(), "vmcore", known)  # type: ignore[arg-type]
+    unknown = SimpleNamespace(release="6.1.0", build_id=None)
+    with pytest.raises(CrashextError, match="is not the vmlinux of vmcore"):
+        _check_release(_NoMemory(), "vmcore", unknown)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("maximum recursion depth")])
+def test_what_a_damaged_count_or_ring_does_to_drgn_is_no_answer(error: Exception) -> None:
+    def ask() -> None:
+        with asking("the modules"):
+            raise error
+
+    with pytest.raises(Unknown, match="the modules: "):
+        ask()

@@ -7,7 +7,8 @@ import struct
 
 import pytest
 
-from crashext.kernel.printk import Layout, Ring, records
+from crashext.errors import Unknown
+from crashext.kernel.printk import Layout, Ring, records, text_of_ring
 
 LAYOUT = Layout(desc_size=24, state=0, begin=8, next=16, info_size=24, time=8, length=16, caller=20)
 COUNT, SIZE = 8, 128
@@ -83,3 +84,11 @@ def test_who_printed_a_record(number: int, caller: str) -> None:
     struct.pack_into("<I", infos, LAYOUT.caller or 0, number)
     told = Ring(LAYOUT, found.descs, bytes(infos), found.text, found.tail, found.head)
     assert [record.caller for record in records(told)] == [caller]
+
+
+def test_a_ring_without_a_record_that_can_be_read_is_no_empty_log() -> None:
+    found = ring([b"one", b"two"])
+    damaged = Ring(LAYOUT, bytes(len(found.descs)), found.infos, found.text, found.tail, found.head)
+    with pytest.raises(Unknown, match="no record that can be read"):
+        text_of_ring(damaged)
+    assert text_of_ring(found).splitlines()[1].endswith("two")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from crashext.engine.elf import (
     EM_X86_64,
     ET_REL,
+    MAX_NAME,
     NT_GNU_BUILD_ID,
     SHN_UNDEF,
     STT_FUNC,
@@ -164,3 +165,21 @@ def test_big_endian_32_bit_header() -> None:
     fields = struct.pack(">HHIIIIIHHHHHH", 1, 20, 1, 0, 0, 0, 0, 52, 0, 0, 0, 0, 0)
     elf = read_elf(b"\x7fELF\x01\x02\x01" + bytes(9) + fields)
     assert (elf.bits, elf.little, elf.type, elf.machine) == (32, False, 1, 20)
+
+
+def test_names_of_a_table_without_ends_are_bounded(elf: Elf) -> None:
+    """Each of a thousand symbols had the whole table as its name: 8 GB for a table of 8 MB."""
+    table = elf.section(".strtab")
+    assert table is not None
+    data = bytearray(KO)
+    data[table.offset : table.offset + table.size] = b"a" * table.size
+    assert table.size > MAX_NAME
+    names = [symbol.name for symbol in read_elf(bytes(data)).symbols()]
+    assert max(len(name) for name in names) == MAX_NAME
+
+
+def test_a_name_beyond_the_table_is_empty(elf: Elf) -> None:
+    table = next(section for section in elf.sections if section.name == ".symtab")
+    data = bytearray(KO)
+    data[table.offset + 24 : table.offset + 28] = b"\xff\xff\xff\xff"
+    assert read_elf(bytes(data)).symbols()[1].name == ""
