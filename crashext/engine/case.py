@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crashext.engine.arch.addresses import AddressLayout
     from crashext.engine.arch.analysis import Analysis
     from crashext.engine.model.hardware import Sign
+    from crashext.engine.model.place import Culprit
     from crashext.engine.values.flips import BitFlip
     from crashext.engine.values.meaning import Classification
     from crashext.targets.base import ExceptionFrame, Target
@@ -44,6 +45,8 @@ class Case:
     walk_denies: bool = False
     #: How the pointer of the fault was read.
     reading: Optional[Classification] = None
+    #: The function of the task that holds up the others.
+    root: Optional[Culprit] = None
     #: Signs that the hardware is to blame, as they were met.
     signs: list[Sign] = field(default_factory=list)
     #: The one flipped bit that would explain the bad pointer.

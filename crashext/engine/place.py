@@ -324,7 +324,7 @@ def culprit(case: Case) -> None:
         explanation.culprit = Culprit(had_it.frame.name, module=had_it.frame.module, why=had_it.why)
         explanation.unknown["culprit.file"] = "the report names the function only"
         return
-    named = _named_canary(case)
+    named = case.root or _named_canary(case)
     if named is not None:
         explanation.culprit = named
         explanation.unknown["culprit.file"] = "the report names the function only"

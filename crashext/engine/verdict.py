@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crashext.engine import advice, fault, log, place, setting, story, title
+from crashext.engine import advice, fault, log, place, setting, story, stuck, title
 from crashext.engine.case import Case
 from crashext.engine.model import Explanation, Hardware
 from crashext.engine.report import LogSummary
@@ -53,6 +53,7 @@ def explain(target: Target, summary: LogSummary) -> Explanation:
     fault.kind(case)
     place.stack(case)
     setting.memory(case)
+    stuck.waits(case)
     setting.remark(case)
     place.culprit(case)
     setting.unloaded_code(case)

@@ -143,7 +143,7 @@ def _interrupted(trusted: Sequence[Seen], rip: Optional[Rip]) -> list[Seen]:
         head = [frames.pop(0)]  # the registers come first, then the watchdog's own frames
     entry = next((at for at, seen in enumerate(frames) if _ENTRY.fullmatch(seen.name)), None)
     if entry is not None and any(_WATCHDOG.fullmatch(seen.name) for seen in frames[:entry]):
-        while entry < len(frames) and _ENTRY.fullmatch(frames[entry].name):
+        while entry < len(frames) and _is_entry(frames[entry]):
             entry += 1  # the entry code of one interrupt has several frames
         frames = frames[entry:]
     else:
@@ -152,6 +152,12 @@ def _interrupted(trusted: Sequence[Seen], rip: Optional[Rip]) -> list[Seen]:
     if head and frames and frames[0].name == name:
         head = []
     return head + frames
+
+
+def _is_entry(seen: Seen) -> bool:
+    return bool(_ENTRY.fullmatch(seen.name)) or (
+        seen.category is not None and seen.category.key == "entry"
+    )
 
 
 def _dispatches(seen: Seen) -> bool:

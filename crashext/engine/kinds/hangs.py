@@ -50,6 +50,9 @@ _HEADERS = (
     # --- lockups and stalls
     Header("soft-lockup", Role.START, "BUG: soft lockup", rf"{_WATCHDOG}BUG: soft lockup - CPU#(?P<cpu>\d{{1,6}}) stuck for (?P<seconds>\d{{1,9}})s!(?: \[{TASK}\])?"),
     Header("hard-lockup", Role.START, "hard LOCKUP", rf"{_WATCHDOG}Watchdog detected hard LOCKUP on cpu (?P<cpu>\d{{1,6}})"),
+    # arch/powerpc/kernel/watchdog.c
+    Header("hard-lockup", Role.START, "self-detected hard LOCKUP", r"watchdog: CPU (?P<cpu>\d{1,6}) self-detected hard LOCKUP @ (?P<at>\S{1,200})", machine="powerpc"),
+    Header("hard-lockup", Role.START, "detected hard LOCKUP on other", r"watchdog: CPU \d{1,6} detected hard LOCKUP on other CPUs (?P<cpus>[\d,-]{1,200})", machine="powerpc"),
     Header("hung-task", Role.START, "INFO: task ", rf"INFO: task {TASK} (?:blocked|blocked in I/O wait|can't die) for more than (?P<seconds>\d{{1,9}}) seconds\."),
     Header("rcu-stall", Role.START, "detected", r"(?:rcu: )?INFO: (?P<flavour>rcu\w*) (?P<detected>self-detected stall on CPU|detected (?:expedited )?stalls? on (?:CPUs/tasks|tasks)?)(?::? \{ ?(?P<cpus>[^}]{0,80}?) ?\} *(?:\((?:detected by (?:\d{1,6}), )?t=(?P<jiffies>\d{1,12}) jiffies)?)?"),
     Header("workqueue-stall", Role.START, "workqueue lockup", r"(?:workqueue: )?BUG: workqueue lockup - pool (?P<pool>.{1,120}?) stuck for (?P<seconds>\d{1,9})s!"),

@@ -54,7 +54,8 @@ _PC_OF: dict[str, Machine] = {
     "LR": "powerpc",
 }
 _STATE_LINE = re.compile(
-    r"(?:task:(?P<comm>.{1,24}?) +state:\S|(?P<old>\S.{0,23}?) +[RSDTtXZPI] +(?:[0-9a-f(]|running))"
+    r"(?:task:(?P<comm>.{1,24}?) +state:\S(?:.{1,60}?\bpid: *(?P<pid>\d{1,10}))?"
+    r"|(?P<old>\S.{0,23}?) +[RSDTtXZPI] +(?:[0-9a-f(]|running))"
 )
 _SUMMARY_HEADS = ("RIP: ", "Code:", "RSP: ", "RAX:", "RDX:", "RBP:", "R10:", "R13:", "FS: ", "CS: ",
                   "CR2:", "DR0:", "DR3:", "PKRU:", "RIP  [", "EIP: ", "Kernel Offset", "note: ",
@@ -629,6 +630,8 @@ class ReportBuilder:
                 if report.kind == kinds.RCU_STALL and not report.frames and not cursor.foreign:
                     cursor.adopt = True
                     report.comm = report.comm or match["comm"] or match["old"]
+                    if match["pid"] and report.pid is None:
+                        report.pid = int(match["pid"])
                 return True
         if not cursor.foreign and (
             (" from " in bare and _ARM_FRAME.match(bare)) or self._bare_trace(bare)
