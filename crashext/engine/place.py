@@ -306,6 +306,24 @@ def _named_canary(case: Case) -> Optional[Culprit]:
     )
 
 
+#: A function as %ps and %pS print it.
+_PRINTED_NAME = re.compile(
+    r"(?P<name>[A-Za-z_][\w.$]{0,119})(?:\+0x\S{1,40})?(?: \[(?P<module>[\w-]{1,64})\])?$"
+)
+
+
+def _named(case: Case) -> Optional[Culprit]:
+    """The function that the report's own words name, where a remark says that it is the one."""
+    report, reading = case.report, case.reading
+    if report is None or reading is None or not reading.named:
+        return None
+    found = _PRINTED_NAME.match(report.details.get("named", ""))
+    if found is None:
+        return None
+    name = normalise(found["name"])
+    return Culprit(name, module=found["module"], why=reading.named.format(function=name))
+
+
 def culprit(case: Case) -> None:
     """Fills ``culprit``: the frame to act on, with the reason."""
     explanation = case.explanation
@@ -324,7 +342,7 @@ def culprit(case: Case) -> None:
         explanation.culprit = Culprit(had_it.frame.name, module=had_it.frame.module, why=had_it.why)
         explanation.unknown["culprit.file"] = "the report names the function only"
         return
-    named = case.root or _named_canary(case)
+    named = case.root or _named_canary(case) or _named(case)
     if named is not None:
         explanation.culprit = named
         explanation.unknown["culprit.file"] = "the report names the function only"

@@ -165,14 +165,14 @@ class Report:
     def survivable(self) -> bool:
         """Whether it tells of what callers must expect: no crash, nor by itself a sign of a bug.
 
-        A page allocation failure is such (warn_alloc() in mm/page_alloc.c).
+        A page allocation failure is such (warn_alloc() in mm/page_alloc.c), and a machine check
+        that was found by polling or that the firmware told of.
         """
-        return (
-            self.panic_line == 0
-            and not self.fatal
-            and "gfp_mask" in self.details
-            and (self.kind == kinds.WARNING)
-        )
+        if self.panic_line or self.fatal:
+            return False
+        if self.kind == kinds.MACHINE_CHECK:
+            return "polled" in self.details
+        return self.kind == kinds.WARNING and "gfp_mask" in self.details
 
 
 EventKind = Literal["hardware", "storage", "livepatch", "module", "clock", "file-system"]

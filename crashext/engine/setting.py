@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Optional
 
-from crashext.engine import blame, cause, checks, particulars, values
+from crashext.engine import blame, cause, checks, pages, particulars, values
 from crashext.engine import memory as memory_engine
 from crashext.engine import modules as module_engine
 from crashext.engine import taint as taint_engine
@@ -94,20 +94,30 @@ def remark(case: Case) -> None:
     report = case.report
     if report is None or case.reading is not None:
         return
-    row = registry.remark((report.headline, report.panic_message))
-    if row is None:
+    found = registry.remark((report.headline, report.panic_message, report.details.get("message")))
+    if found is None:
         return
+    row, match = found
     names = {"comm": report.comm or "the task", **report.details}
+    wrong = pages.meaning(names.get("reason", ""), names.get("page_flags", ""))
+    if wrong is not None:
+        names["reason"] = f"{wrong} ({names['reason']})"
+    names.update({name: value for name, value in match.groupdict().items() if value is not None})
     event = next((text for text in (fill(each, names) for each in row.event) if text), "")
+    if row.doubt:
+        case.doubts.append(row.doubt)
     case.reading = values.Classification(
         report.kind, event, own=True, advice=row.advice, instead=True, title=row.title,
-        victim=row.nobody, event=event,
+        victim=row.nobody, event=event, named=row.named,
     )  # fmt: skip
 
 
 def allocation_failure(case: Case) -> None:
     """Tells of a failed page allocation in a log without a crash: who asked, and why in vain."""
-    failed = next((report for report in reversed(case.summary.reports) if report.survivable), None)
+    failed = next(
+        (r for r in reversed(case.summary.reports) if r.survivable and "gfp_mask" in r.details),
+        None,
+    )
     if failed is None:
         return
     explanation = case.explanation

@@ -17,6 +17,7 @@ from crashext.engine import kinds
 from crashext.engine.blame import roles
 from crashext.engine.blame.names import normalise
 from crashext.engine.kinds import registry
+from crashext.engine.kinds.family import Anchor
 from crashext.engine.model import Explanation, StackFrame
 from crashext.engine.report import Report
 from crashext.engine.values.meaning import Classification
@@ -100,6 +101,8 @@ def title_of(
     module = culprit.module if culprit is not None else None
     if culprit is None and rip is not None:
         function, module = rip.symbol, rip.module
+    if registry.info(kind).anchors == (Anchor.NONE,):
+        function = module = None  # what ran when the hardware failed is chance
     if reading is not None and reading.title:
         where = f" in {normalise(function)}" if function else ""
         return reading.title + where + (f" [{module}]" if module else "")

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crashext.engine import advice, fault, log, place, setting, story, stuck, title
+from crashext.engine import (
+    advice,
+    fault,
+    hardware,
+    log,
+    place,
+    setting,
+    story,
+    stuck,
+    title,
+)
 from crashext.engine.case import Case
 from crashext.engine.model import Explanation, Hardware
 from crashext.engine.report import LogSummary
@@ -54,6 +64,7 @@ def explain(target: Target, summary: LogSummary) -> Explanation:
     place.stack(case)
     setting.memory(case)
     stuck.waits(case)
+    hardware.machine_check(case)
     setting.remark(case)
     place.culprit(case)
     setting.unloaded_code(case)
@@ -123,6 +134,7 @@ def _no_crash(case: Case) -> Explanation:
         explanation.headline = unread(where, case.summary.unread)
         nothing = "the log could not be read"
     setting.allocation_failure(case)
+    hardware.survived(case)
     for note in case.summary.notes:
         explanation.unknown.setdefault("log", note)
     for key in _NEEDS_REASON:

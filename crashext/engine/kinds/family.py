@@ -234,10 +234,10 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Remark(_Expression):
-    """What a headline or panic message means that its kind is too wide for.
+    """What a headline, panic message or text of WARN() means that its kind is too wide for.
 
-    ``pattern`` is searched in the report's headline and panic message. ``event`` and ``advice`` are
-    filled from the details (a tuple: the first that can be filled counts).
+    ``pattern`` is searched in these. ``event`` is filled from its named groups and the details (a
+    tuple: the first that can be filled counts).
     """
 
     pattern: str
@@ -246,6 +246,10 @@ class Remark(_Expression):
     advice: str
     #: Why no function is to blame, where none is.
     nobody: str = ""
+    #: The report's own words name the function to act on (a detail ``named``), and why it is.
+    named: str = ""
+    #: Why the function that the stack shows need not be the one, where it need not.
+    doubt: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -18,26 +18,32 @@ from crashext.engine.kinds.family import (
 )
 
 # fmt: off
+# Before 2.6.34 without "[Hardware Error]: " (arch/x86/kernel/cpu/mce: print_mce()).
+_MCE = r"(?:mce: )?(?:\[Hardware Error\]: )?"
 _MACHINE_CHECK_LINES = (
-    Section(r"(?:mce: )?\[Hardware Error\]: RIP (?:!INEXACT! )?[0-9a-f]{2}:<(?P<instruction>[0-9a-f]{8,16})>(?: \{(?P<at>[^}]{1,200})\})?"),
-    Section(r"(?:mce: )?\[Hardware Error\]: TSC [0-9a-f]{1,16}(?: ADDR (?P<address>[0-9a-f]{1,16}))?(?: MISC (?:[0-9a-f]{1,16}))?", source="mce"),
-    Section(r"(?:mce: )?\[Hardware Error\]: Machine check: (?P<message>.{1,200})"),
+    Section(rf"{_MCE}RIP ?(?:!INEXACT! )?[0-9a-f]{{2}}:<(?P<instruction>[0-9a-f]{{8,16}})>(?: \{{(?P<at>[^}}]{{1,200}})\}})?"),
+    Section(rf"{_MCE}TSC (?P<stamp>[0-9a-f]{{1,16}})(?: ADDR (?P<address>[0-9a-f]{{1,16}}))?(?: MISC (?:[0-9a-f]{{1,16}}))?", source="mce"),
+    Section(rf"{_MCE}PROCESSOR (?P<vendor>\d{{1,3}}):[0-9a-f]{{1,8}} "),
+    Section(rf"{_MCE}Machine check: (?P<message>.{{1,200}})"),
     Section(r"(?:\{\d{1,9}\})?\[Hardware Error\]: +section_type: (?P<section_type>.{1,80})"),
     Section(r"(?:mce: |\{\d{1,9}\})?\[Hardware Error\]: "),
 )
 _HEADERS = (
     # --- hardware
-    Header("machine-check", Role.START, "Machine Check Exception", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check Exception: (?:[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]{1,16})", trap="#MC"),
-    # Bit 61 of the bank's status is UC, an error that was not corrected; corrected ones are no report.
-    Header("machine-check", Role.START, "Machine Check: ", r"(?:mce: )?\[Hardware Error\]: CPU (?P<cpu>\d{1,6}): Machine Check: (?:[0-9a-f]{1,16}) Bank (?P<bank>\d{1,4}): (?P<status>[0-9a-f]?[2367abef][0-9a-f]{14})\b"),
-    # ACPI's platform error interface; corrected and recoverable events are no report.
-    Header("machine-check", Role.START, "event severity: fatal", r"(?:\{\d{1,9}\})?\[Hardware Error\]: event severity: (?P<severity>fatal)"),
+    Header("machine-check", Role.START, "Machine Check Exception", rf"{_MCE}CPU (?P<cpu>\d{{1,6}}): Machine Check Exception: +(?:[0-9a-f]{{1,16}}) Bank (?P<bank>\d{{1,4}}): (?P<status>[0-9a-f]{{1,16}})", trap="#MC"),
+    # Without "Exception" it was found by polling and the machine goes on; bit 63 of the bank's
+    # status says that it is valid.
+    Header("machine-check", Role.START, "Machine Check: ", rf"{_MCE}CPU (?P<cpu>\d{{1,6}}): (?P<polled>Machine Check): (?:[0-9a-f]{{1,16}}) Bank (?P<bank>\d{{1,4}}): (?P<status>[89a-f][0-9a-f]{{15}})\b"),
+    # ACPI's platform error interface (drivers/firmware/efi/cper.c); all but fatal ones are survived.
+    Header("machine-check", Role.START, "event severity: ", r"(?:\{\d{1,9}\})?\[Hardware Error\]: event severity: (?P<severity>fatal)"),
+    Header("machine-check", Role.START, "event severity: ", r"(?:\{\d{1,9}\})?\[Hardware Error\]: event severity: (?P<polled>recoverable|corrected)"),
 )
 _PANICS = (
     Panic(r"(?:Fatal [Mm]achine check|Fatal local machine check|Machine check|Timeout: Not all CPUs entered broadcast exception handler|Uncorrected hardware memory error|Asynchronous SError Interrupt|Fatal hardware error!)", "machine-check", ("machine-check",)),
 )
 _NEEDLES = (
     Needle(b"[Hardware Error]: "),
+    Needle(b"Machine Check Exception: "),
 )
 # fmt: on
 

@@ -115,10 +115,15 @@ def section(kind: Kind, text: str) -> Optional[tuple[Section, Match[str]]]:
     return None
 
 
-def remark(texts: Iterable[Optional[str]]) -> Optional[Remark]:
-    """The remark on a report with these texts (headline, panic message), or None."""
+def remark(texts: Iterable[Optional[str]]) -> Optional[tuple[Remark, Match[str]]]:
+    """The remark on a report with these texts (headline, panic message, WARN()'s text), or None."""
     known = [text for text in texts if text]
-    return next((row for row in REMARKS if any(row.regex.search(text) for text in known)), None)
+    for row in REMARKS:
+        for text in known:
+            found = row.regex.search(text)
+            if found is not None:
+                return row, found
+    return None
 
 
 def panic(message: str) -> tuple[Panic, dict[str, str]]:

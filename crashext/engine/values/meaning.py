@@ -183,6 +183,8 @@ class Classification(NamedTuple):
     title: str = ""
     #: Why the code at RIP and its callers are not to blame, where they are not.
     victim: str = ""
+    #: Why the function that the report itself names (its detail ``named``) is to blame.
+    named: str = ""
 
 
 def classify(

@@ -39,7 +39,6 @@ PENDING: frozenset[str] = frozenset(
         "hung-after-nvme-timeout",
         "hung-owner-in-log",
         "hung-root-is-first",
-        "machine-check-logged-at-boot",
         "nbsp",
         "not-present-but-walk-says-present",
         "oom-global-hog",

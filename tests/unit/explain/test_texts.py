@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reports whose own words say more than their kind: ``tests/data/texts``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crashext import cli
+
+DATA = Path(__file__).parents[2] / "data" / "texts"
+
+
+@cache
+def explained(name: str) -> dict[str, Any]:
+    """The answer to a file of ``tests/data/texts``, as ``explain --json`` gives it."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        cli.main(["explain", "--json", str(DATA / f"{name}.txt")])
+    answer: dict[str, Any] = json.loads(out.getvalue())
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("odebug-free-active-timer", "object debugging (ODEBUG) in demo_dev_release [demo]"),
+        (
+            "workqueue-leaked-lock",
+            "work function that leaked a lock or atomic context in demo_refresh_work [demo]",
+        ),
+        ("unwinder-bad-bp", "stack that could not be unwound"),
+        ("mce-without-prefix", "machine check: memory controller error"),
+        ("ghes-fatal-pcie", "hardware error: PCIe error"),
+    ],
+)
+def test_title_says_what_the_report_says(name: str, title: str) -> None:
+    assert explained(name)["title"] == title
+
+
+def test_odebug_names_the_callback_of_the_object() -> None:
+    assert "demo_poll_timer+0x0/0x40 [demo]" in explained("odebug-free-active-timer")["headline"]
+
+
+def test_leaked_lock_blames_the_work_function_not_the_worker() -> None:
+    culprit = explained("workqueue-leaked-lock")["culprit"]
+    assert (culprit["function"], culprit["module"]) == ("demo_refresh_work", "demo")
+
+
+@pytest.mark.parametrize("name", ["unwinder-bad-bp", "mce-without-prefix", "ghes-fatal-pcie"])
+def test_nobody_is_blamed(name: str) -> None:
+    answer = explained(name)
+    assert answer["culprit"] is None
+    assert answer["unknown"]["culprit"]
+
+
+def test_bad_page_map_is_damage_done_earlier() -> None:
+    answer = explained("bad-page-map")
+    assert answer["title"].startswith("bad page map")
+    assert answer["confidence"] == "medium"
+    assert answer["task"]["pid"] == 2201
+
+
+def test_machine_check_is_read_for_hardware() -> None:
+    sign = explained("mce-without-prefix")["hardware"]["signs"][0]
+    assert sign["what"] == (
+        "CPU 1, bank 8: memory controller error, read, channel 2, uncorrected, the processor's "
+        "state is lost, and earlier errors of the bank were overwritten, at physical address "
+        "0x3fbd1c0"
+    )
+
+
+def test_errors_that_the_machine_survived_are_no_crash() -> None:
+    answer = explained("mce-corrected-and-boot")
+    assert answer["crashed"] is False
+    whats = [(sign["what"], sign["why"]) for sign in answer["hardware"]["signs"]]
+    assert whats == [
+        (
+            "CPU 2, bank 5: generic I/O error, uncorrected, the processor's state is lost",
+            "found without a time stamp (TSC 0), as at boot: left over from before this boot",
+        ),
+        (
+            "CPU 0, bank 7: memory controller error, read, channel 0, corrected, at physical "
+            "address 0x1f3a8c0c0",
+            "found by polling the banks",
+        ),
+    ]
