@@ -91,7 +91,13 @@ def survived(case: Case) -> None:
     if not reports:
         return
     signs = [_sign(report) for report in reports[-_MAX_SIGNS:]]
-    case.explanation.hardware = Hardware(suspected=True, signs=signs)
+    bad = any(
+        _status(report).uncorrected
+        if "status" in report.details
+        else report.details.get("polled") != "corrected"
+        for report in reports
+    )
+    case.explanation.hardware = Hardware(suspected=bad, signs=signs)
     more = f", and {len(reports) - 1} more" if len(reports) > 1 else ""
     case.explanation.headline = (
         f"No crash report, but a hardware error{more}: {signs[0].what} (log line {signs[0].line}; "
