@@ -19,7 +19,7 @@ usage() {
 	       ./fault.sh NAME [options]      make it happen here
 
 	in a virtual machine (needs crashext and QEMU, but not root):
-	  -o DIR         where the dump, the log and the explanation go (vm-NAME)
+	  -o DIR         where the dump, the log and the explanation go (../MODULE-vm-NAME)
 	  --kernel K     the kernel, as in: crashext lab kernels list --all
 	here:
 	  --yes          do not ask
@@ -121,14 +121,12 @@ if [ -n "$vm" ]; then
 	crashext=${CRASHEXT:-crashext}
 	command -v "$crashext" >/dev/null ||
 		refuse "$crashext is not here" "see 'The virtual machine' in README.md"
-	out=${out:-vm-$name}
-	"$crashext" lab run . --fault "$name" ${kernel:+--kernel "$kernel"} -o "$out" || exit 1
-	"$crashext" explain "$out/vmcore" -s "$out/vmlinux" -s "$out/$module.ko" \
-		>"$out/explanation.txt"
-	status=$?
-	cat "$out/explanation.txt"
+	# Beside the module, not in it: the lab writes nothing into a module's directory.
+	out=${out:-../$module-vm-$name}
+	"$crashext" lab run . --fault "$name" ${kernel:+--kernel "$kernel"} -o "$out" --explain ||
+		exit 1
 	echo "In $out: vmcore, vmcore-dmesg.txt, explanation.txt"
-	exit $status
+	exit 0
 fi
 
 #

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ from crashext.lab import dump, qemu, tools, trial
 from crashext.lab.archive import SUITES, Archive
 from crashext.lab.cache import Cache, damage, tree_size
 from crashext.lab.kernels import NEWEST, Kernels, available
-from crashext.lab.run import Request, run, shell
+from crashext.lab.outputs import seal
+from crashext.lab.run import Request, Result, run, shell
 from crashext.lab.truth import menu_of
 
 _KERNEL_HELP = "beginning of a release (6.1, 6.12, 6.1.0-56-cloud-amd64) or 'newest'; default 6.1"
@@ -37,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_module(run_parser)
     run_parser.add_argument("--fault", required=True, metavar="NAME", help="one of 'lab faults'")
     run_parser.add_argument("-o", "--out", required=True, type=Path, metavar="OUT",
-                            help="directory for vmcore, log, module, truth")  # fmt: skip
+                            help="a new directory, for vmcore, log, module, truth")  # fmt: skip
     run_parser.add_argument("--dump", choices=dump.FORMATS, default="elf",
                             help="elf: all memory; kdump: filtered by makedumpfile; kdump-real: "
                             "by a capture kernel in the guest (default: elf)")  # fmt: skip
@@ -45,6 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                             help="one more word for the kernel's command line")  # fmt: skip
     run_parser.add_argument("--memory", type=int, default=256, metavar="MIB",
                             help="guest memory (default: 256)")  # fmt: skip
+    run_parser.add_argument("--explain", action="store_true",
+                            help="explain it too, also in OUT/explanation.txt")  # fmt: skip
     run_parser.set_defaults(lab_function=_run)
 
     shell_parser = commands.add_parser("shell", help="a shell in a guest with the module loaded")
@@ -116,7 +120,20 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{result.out}: vmcore, vmcore-dmesg.txt, {result.module.name}, vmlinux, truth.json")
     for command in record["open"].values():
         print(f"  {command}")
-    return 0
+    return _explain(result) if options.explain else 0
+
+
+def _explain(result: Result) -> int:
+    """``crashext explain`` of the dump, printed and kept beside it; its exit code."""
+    files = [str(file) for file in (result.vmcore, result.vmlinux, result.module)]
+    words = [files[0], "-s", files[1], "-s", files[2]]
+    done = subprocess.run(
+        [sys.executable, "-m", "crashext", "explain", *words], stdout=subprocess.PIPE, check=False
+    )
+    (result.out / "explanation.txt").write_bytes(done.stdout)
+    seal(result.out)
+    sys.stdout.write("\n" + done.stdout.decode())
+    return done.returncode
 
 
 def _shell(options: argparse.Namespace) -> int:

@@ -632,14 +632,27 @@ def test_fault_vm_without_crashext(machine: Machine) -> None:
 def test_fault_vm_runs_the_lab_and_explains(machine: Machine, tmp_path: Path) -> None:
     machine.program("crashext", f'echo "$@" >>{tmp_path}/calls; echo explained')
     out = tmp_path / "out"
-    out.mkdir()
     result = machine.run("fault.sh", "bug", "--vm", "-o", str(out), "--kernel", "6.12")
     assert result.returncode == 0
     assert (tmp_path / "calls").read_text().splitlines() == [
-        f"lab run . --fault bug --kernel 6.12 -o {out}",
-        f"explain {out}/vmcore -s {out}/vmlinux -s {out}/hello.ko",
+        f"lab run . --fault bug --kernel 6.12 -o {out} --explain",
     ]
-    assert (out / "explanation.txt").read_text() == "explained\n"
+    assert result.stdout.splitlines()[0] == "explained"
+
+
+def test_fault_vm_writes_beside_the_module_and_not_into_it(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.program("crashext", f'echo "$@" >>{tmp_path}/calls')
+    assert machine.run("fault.sh", "bug", "--vm").returncode == 0
+    assert (tmp_path / "calls").read_text() == (
+        "lab run . --fault bug -o ../hello-vm-bug --explain\n"
+    )
+
+
+def test_fault_vm_fails_with_the_lab(machine: Machine) -> None:
+    machine.program("crashext", "exit 3")
+    assert machine.run("fault.sh", "bug", "--vm").returncode == 1
 
 
 def test_fault_vm_needs_no_root(machine: Machine, tmp_path: Path) -> None:
