@@ -49,6 +49,9 @@ def locate(case: Case) -> None:
         rip.module = logged.module
         # Only in a log that was symbolised before: decode_stacktrace.sh, syzbot.
         rip.file, rip.line = logged.file, logged.line
+        if logged.file is not None and logged.outer:
+            places = ((logged.file, logged.line), *logged.outer)
+            rip.inlined = [SourceLocation(None, file, line) for file, line in places]
     shown = (explanation.registers or {}).get(case.arch.registers.pc)
     if shown is not None and rip.symbol is not None:
         module = f" [{rip.module}]" if rip.module else ""
@@ -324,6 +327,15 @@ def _named(case: Case) -> Optional[Culprit]:
     return Culprit(name, module=found["module"], why=reading.named.format(function=name))
 
 
+def _nearest(frames: list[StackFrame]) -> str:
+    """The first functions of a stack that are no helpers, trusted or not; at most two."""
+    names = []
+    for frame in frames[1:]:
+        if frame.function and blame.role_of(frame.function) in (None, "plumbing"):
+            names.append(blame.where(frame) + ("" if frame.reliable else " (not trusted)"))
+    return ", ".join(names[:2])
+
+
 def culprit(case: Case) -> None:
     """Fills ``culprit``: the frame to act on, with the reason."""
     explanation = case.explanation
@@ -348,7 +360,9 @@ def culprit(case: Case) -> None:
         explanation.unknown["culprit.file"] = "the report names the function only"
         return
     if case.reading is not None and case.reading.victim:
-        explanation.unknown["culprit"] = case.reading.victim
+        near = _nearest(frames)
+        beside = f"; nearest on the stack, for whom it is worth: {near}" if near else ""
+        explanation.unknown["culprit"] = case.reading.victim + beside
         return
     if index is None:
         explanation.unknown["culprit"] = why

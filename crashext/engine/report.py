@@ -30,6 +30,8 @@ class LogSymbol:
     #: Only in a log that was symbolised before it came here (decode_stacktrace.sh, syzbot).
     file: Optional[str] = None
     line: Optional[int] = None
+    #: Where that place was inlined into, file and line each, innermost first.
+    outer: tuple[tuple[str, int], ...] = ()
 
     def text(self) -> str:
         """``name+0x12/0x23 [module]``."""

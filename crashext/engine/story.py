@@ -23,12 +23,12 @@ def headline(case: Case) -> str:
     explanation = case.explanation
     kind = explanation.kind or kinds.UNKNOWN
     subject = _task(explanation)
+    if case.reading is not None and case.reading.event:
+        return f"{subject}{case.reading.event.rstrip('.')}."
     if kind == kinds.HUNG_TASK and subject:
         return f"{subject[:-2]} was blocked{_seconds(case)}, in {_where(explanation).rstrip(',')}."
     if explanation.memory is not None and explanation.memory.why:
         return f"{subject}{explanation.memory.why.rstrip('.')}."
-    if case.reading is not None and case.reading.event:
-        return f"{subject}{case.reading.event.rstrip('.')}."
     access = explanation.access
     if registry.info(kind).memory and access is not None and access.type is not None:
         event = _access_sentence(explanation)

@@ -54,7 +54,26 @@ def waits(case: Case) -> None:
         found.why,
         advice=advice,
         instead=bool(advice or found.cycles),
-        event=f"was blocked: {found.why}",
+        event=f"was blocked{_since(report)}: {found.why}",
+    )
+
+
+def _since(report: Report) -> str:
+    seconds = report.details.get("seconds")
+    return f" for {seconds} s" if seconds else ""
+
+
+def _other_cpu(case: Case, report: Report, name: str) -> None:
+    since = _since(report)
+    case.reading = values.Classification(
+        report.kind,
+        "the CPU waits for another one",
+        own=True,
+        advice="find the other CPU, the one that does not answer (backtraces of all CPUs, "
+        "csd_lock_wait's cpu, csdlock_debug): it has interrupts off, or hangs, or was not run",
+        instead=True,
+        event=f"CPU {report.cpu if report.cpu is not None else '?'} waited{since} in {name} for "
+        "another CPU to answer an IPI, and no answer came",
     )
 
 
@@ -72,6 +91,9 @@ def _idle(case: Case, report: Report) -> None:
     if report.kind not in (kinds.RCU_STALL, kinds.SOFT_LOCKUP, kinds.HARD_LOCKUP):
         return
     name = normalise(report.rip.name) if report.rip is not None and report.rip.name else ""
+    role = blame.role_of(name) if name else None
+    if role == "cross-cpu" and report.kind != kinds.RCU_STALL:
+        _other_cpu(case, report, name)
     if not _IDLE.fullmatch(name):
         return
     starved = "starved" in report.details or "unwoken" in report.details

@@ -46,9 +46,10 @@ def inlined(rip: Rip) -> Iterable[Line]:
     """The functions into which the innermost one was inlined, one a line."""
     for level in rip.inlined[1:]:
         where = f"{level.file}:{level.line}"
-        yield line(
-            "inlined into ", Piece(str(level.function), "function"), " at ", Piece(where, "file")
-        )
+        if level.function is None:  # a symbolised log names places only
+            yield line("inlined into ", Piece(where, "file"))
+            continue
+        yield line("inlined into ", Piece(level.function, "function"), " at ", Piece(where, "file"))
 
 
 def source(rip: Rip, depth: int = 0) -> Iterable[Line]:

@@ -13,6 +13,7 @@ from crashext.engine.blame.choose import (
     is_about_an_object,
     is_helper,
     is_plumbing,
+    role_of,
 )
 from crashext.engine.blame.seen import Choice, where
 
@@ -23,5 +24,6 @@ __all__ = [
     "is_about_an_object",
     "is_helper",
     "is_plumbing",
+    "role_of",
     "where",
 ]

@@ -54,6 +54,12 @@ def is_plumbing(function: str) -> bool:
     return found is not None and found.key in ("plumbing", "entry", "report", "thunk")
 
 
+def role_of(function: str) -> Optional[str]:
+    """The key of a function's role (:data:`roles.CATEGORIES`), or None for an ordinary one."""
+    found = roles.category(function)
+    return found.key if found is not None else None
+
+
 def is_helper(function: str) -> bool:
     """Whether a function is passed over when a frame to blame is looked for."""
     return roles.category(function) is not None
@@ -86,6 +92,10 @@ def choose(
         if any(frame.function for frame in frames):
             return Choice(None, "the stack holds only frames that the unwinder does not trust")
         return Choice(None, "the report has no stack and no symbol for RIP")
+    if rip is not None and rip.symbol is None and rip.address is not None:
+        unclear = _unclear_caller(frames, trusted)
+        if unclear is not None:
+            return unclear
     info = registry.info(kind)
     for anchor in info.anchors:
         found: Optional[Choice] = None
@@ -191,12 +201,45 @@ def _trusted(frames: Sequence[StackFrame]) -> _Frames:
 _FAULT_ENTRY = re.compile(r"(?:asm_)?exc_page_fault$|(?:async_)?page_fault$")
 
 
+def _nearer(frames: Sequence[StackFrame]) -> list[str]:
+    """Frames before the first trusted one that can be the caller; the handler's own are none."""
+    found = []
+    for frame in frames:
+        if frame.function is None:
+            if frame.address is not None:
+                found.append(
+                    f"0x{frame.address:x} (code without a symbol: generated, a trampoline)"
+                )
+            continue
+        role = roles.of_frame(frame.function, frame.file)
+        if role is None:
+            found.append(where(frame))
+        elif role.key == "entry":
+            found.clear()  # the handler's own frames end here
+    return found[:3]
+
+
+def _unclear_caller(frames: Sequence[StackFrame], trusted: _Frames) -> Optional[Choice]:
+    """Nobody, when RIP is no code and the frames next to it are not trusted."""
+    nearer = _nearer(frames[: trusted[0].index]) if trusted else []
+    if not nearer:
+        return None
+    return Choice(
+        None,
+        f"RIP is no code, and nearest on the stack is {', '.join(nearer)}, which the unwinder does "
+        "not trust: who made the bad call cannot be told from this",
+        doubt="the frames next to the bad call are not trusted by the unwinder",
+    )
+
+
 def _caller_of_data(
     frames: Sequence[StackFrame], trusted: _Frames, rip: Rip, kind: Optional[str]
 ) -> Choice:
     """RIP is no code: the caller is the return address that the call pushed last."""
     if trusted:
-        return _outwards(trusted, Rip(address=rip.address), kind)
+        return _unclear_caller(frames, trusted) or _outwards(
+            trusted, Rip(address=rip.address), kind
+        )
     # Older kernels print the handler's own frames first; what the call pushed lies beyond them.
     entry = max(
         (i for i, f in enumerate(frames) if _FAULT_ENTRY.match(f.function or "")), default=-1
@@ -214,8 +257,8 @@ def _caller_of_data(
             )
         return Choice(
             None,
-            f"RIP is no code and {normalise(frame.function)} called it: code or data that is gone, "
-            "such as that of a module that was unloaded with work, a timer or a callback pending",
+            f"RIP is no code and {normalise(frame.function)} called it: what it was to call was "
+            "freed or overwritten (a callback, a timer, a work item left behind)",
         )
     return Choice(None, "RIP is no code, and the stack shows no frame that can be trusted")
 

@@ -69,10 +69,10 @@ def _role(
     report, chosen = reports[index], reports[crash]
     if index == crash:
         return "crash", ""
-    if numbers[index] != numbers[crash]:
-        return "other boot", "time, release or the kernel's banner show another boot of the machine"
     if is_same(report, chosen):
         return "repeat", "the same report again: place and registers are equal"
+    if numbers[index] != numbers[crash]:
+        return "other boot", "time, release or the kernel's banner show another boot of the machine"
     if index > crash:
         return "consequence", relation_of(reports, index, crash)
     tie = _tie(report, chosen)
@@ -164,14 +164,13 @@ def cause_of(summary: LogSummary, crash: int) -> Optional[Cause]:
             else None
         )
         report = next((each for each in reports if each.first_line == link.line), None)
-        frame = next(
-            (
-                each
-                for each in (report.frames if report is not None else ())
-                if each.name and each.reliable and not is_helper(each.name)
-            ),
-            None,
-        )
+        own = [
+            each
+            for each in (report.frames if report is not None else ())
+            if each.name and each.reliable and not is_helper(each.name)
+        ]
+        # A module's function is nearer to the fault than the core's that it called.
+        frame = next((each for each in own if each.module), own[0] if own else None)
         return Cause(
             link.kind,
             link.title,

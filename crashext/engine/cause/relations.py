@@ -19,10 +19,10 @@ def others(reports: Sequence[Report], crash: int) -> list[OtherReport]:
     for index, report in enumerate(reports):
         if index == crash:
             continue
-        if numbers[index] != numbers[crash]:
-            words = "in another boot of the machine"
-        elif is_same(report, reports[crash]):
+        if is_same(report, reports[crash]):
             words = "the same report again"
+        elif numbers[index] != numbers[crash]:
+            words = "in another boot of the machine"
         else:
             words = relation_of(reports, index, crash)
         found.append(OtherReport(report.kind, report.headline, report.first_line, words))

@@ -319,6 +319,8 @@ def _registers(
         return (True, "") if _REGISTER_NAME.match(last + bare) else _OTHERS
     if _REGISTERS_BEGIN.match(bare) and not last.endswith(":"):
         return _TWO
+    if _BEGINS.match(bare):
+        return _TWO
     if not _REGISTERS_REST.match(bare):
         return _OTHERS
     if last.endswith(":"):

@@ -349,7 +349,7 @@ class ReportBuilder:
             name = mark["name"].strip("<>")
             leaves = mark["end"] or name in ("EOI", "EOE", "TASK")
             cursor.stack = "task" if leaves else name
-            if mark["end"] and name == "TASK":
+            if mark["end"] and name == "TASK" and not cursor.foreign:
                 self.tailed = True
             text = text[mark.end() :]
             mark = _MARK.match(text)

@@ -30,7 +30,7 @@ _SYMBOL = (
     rf"(?: {_MODULE}| [0-9a-f]{{16,64}}(?= |$))?(?: {_FILE})?"
 )
 _DECODED = (
-    rf"(?P<name>{_NAME}) \({_FILE}[^()]*(?:\([^()]*\)[^()]*)*\)"
+    rf"(?P<name>{_NAME}) \({_FILE}(?P<outer>[^()]*)(?:\([^()]*\)[^()]*)*\)"
     r"(?: \[?(?P<module>[a-zA-Z][\w-]*)\]?)?"
 )
 # Blanks between the parts of a frame. Bounded: where two repeats of blanks could share a run of
@@ -78,6 +78,15 @@ def _decimal(text: Optional[str]) -> Optional[int]:
     return int(text) if text is not None and len(text) < 9 else None
 
 
+_OUTER = _compile(r"[^\s():\[\]]{1,300}:\d{1,8}")
+
+
+def _outer(text: str) -> tuple[tuple[str, int], ...]:
+    """The callers of an inlined place, from " b.c:212 c.c:7": where each was inlined."""
+    places = (word.rpartition(":") for word in text.split()[:16] if _OUTER.fullmatch(word))
+    return tuple((file, int(line)) for file, _, line in places)
+
+
 def _symbol(match: Match[str], line_no: int) -> LogSymbol:
     groups = match.groupdict()
     address = _hex(groups.get("address"))
@@ -92,6 +101,7 @@ def _symbol(match: Match[str], line_no: int) -> LogSymbol:
         line_no=line_no,
         file=groups.get("file"),
         line=_decimal(groups.get("line")),
+        outer=_outer(groups.get("outer") or ""),
     )
 
 

@@ -286,7 +286,7 @@ def test_a_work_item_of_an_unloaded_module() -> None:
     index, why, _ = blame.choose(frames, Rip(address=0xFFFFFFFFC034B14E), kind="bad-pointer")
     assert index is None
     assert why.startswith(
-        "RIP is no code and process_one_work called it: code or data that is gone"
+        "RIP is no code and process_one_work called it: what it was to call was freed"
     )
 
 
