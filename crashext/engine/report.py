@@ -93,6 +93,10 @@ class LogModule:
     state: str = "live"  # "+" → "loading", "-" → "unloading"
 
 
+#: Details that only a report of something survivable has.
+_SURVIVED = frozenset(("gfp_mask", "device"))
+
+
 @dataclass
 class Report:
     #: As far as the lines alone can tell; the verdict may refine it
@@ -168,13 +172,14 @@ class Report:
         """Whether it tells of what callers must expect: no crash, nor by itself a sign of a bug.
 
         A page allocation failure is such (warn_alloc() in mm/page_alloc.c), and a machine check
-        that was found by polling or that the firmware told of.
+        that was found by polling or that the firmware told of. So is the first wait for the
+        references to a network device: as a rule they are given back while it waits.
         """
         if self.panic_line or self.fatal:
             return False
         if self.kind == kinds.MACHINE_CHECK:
             return "polled" in self.details
-        return self.kind == kinds.WARNING and "gfp_mask" in self.details
+        return self.kind == kinds.WARNING and not self.details.keys().isdisjoint(_SURVIVED)
 
 
 EventKind = Literal["hardware", "storage", "livepatch", "module", "clock", "file-system"]

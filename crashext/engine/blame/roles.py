@@ -453,7 +453,7 @@ def of_frame(name: str, file: Optional[str]) -> Optional[Category]:
 
 
 #: Roles whose functions are emitted in modules too: inline functions of the kernel's headers.
-_EMITTED = frozenset({"list", "counter", "lock", "thunk", "report", "entry"})
+_EMITTED = frozenset({"list", "counter", "lock", "thunk", "report", "entry", "copy", "string"})
 
 
 def is_emitted(name: str, found: Category) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Optional
 
@@ -12,6 +13,8 @@ from crashext.engine.report import Report
 
 #: Reports that follow each other within so many seconds are of one chain.
 _CHAIN = 60.0
+#: So many lines, ten seconds apart, say that a wait does not end.
+_LASTING = 3
 
 
 def crash_of(reports: Sequence[Report]) -> Optional[int]:
@@ -57,7 +60,7 @@ def _full_copy(reports: Sequence[Report], first: int) -> int:
 def _of_last_chain(reports: Sequence[Report]) -> Optional[int]:
     serious = [index for index, report in enumerate(reports) if not report.survivable]
     if not serious:
-        return None
+        return _lasting_wait(reports)
     numbers = boots(reports)
     chain = [serious[-1]]
     for index in reversed(serious[:-1]):
@@ -70,6 +73,16 @@ def _of_last_chain(reports: Sequence[Report]) -> Optional[int]:
         # All that is left of the last chain is cut: an earlier whole report says more.
         whole = [index for index in serious if is_whole(reports[index])][-1:]
     return whole[0] if whole else chain[0]
+
+
+def _lasting_wait(reports: Sequence[Report]) -> Optional[int]:
+    """The first wait for a network device (netdev_wait_allrefs()) that did not end soon."""
+    waits = Counter(report.details.get("device") for report in reports)
+    for index, report in enumerate(reports):
+        device = report.details.get("device")
+        if device is not None and waits[device] >= _LASTING:
+            return index
+    return None
 
 
 def _follows(earlier: Report, later: Report) -> bool:

@@ -47,6 +47,11 @@ _HEADERS = (
     Header("bug", Role.START, "workqueue leaked ", r"BUG: (?P<bug>workqueue leaked (?:lock|atomic)[\w, ]{0,60}): (?P<comm>\S{1,32})/(?P<preempt>0x[0-9a-f]{8})/(?P<pid>\d{1,10})"),
     Header("bug", Role.START, "workqueue leaked ", r"BUG: (?P<bug>workqueue leaked (?:lock|atomic)[\w, ]{0,60}): (?P<comm>\S{1,32})\[(?P<pid>\d{1,10})\]"),
     Header("bug", Role.START, "BUG: ", r"BUG: (?P<bug>Dentry \S{1,60} still in use|non-zero \S{1,40} on freeing mm|workqueue leaked (?:lock|atomic)[\w, ]{0,60})"),
+    # lib/kobject.c: kobject_init(), fs/sysfs/dir.c: sysfs_warn_dup(): a message and a bare stack
+    Header("warning", Role.START, "something is seriously wrong", r"kobject \(\S{1,20}\): (?:tried to init an initialized object), something is seriously wrong"),
+    Header("warning", Role.START, "sysfs: cannot create duplicate", r"sysfs: cannot create duplicate filename '(?P<duplicate>[^']{1,200})'"),
+    # net/core/dev.c: netdev_wait_allrefs(), every ten seconds
+    Header("warning", Role.START, "unregister_netdevice: waiting for", r"unregister_netdevice: waiting for (?P<device>\S{1,32}) to become free\. Usage count = (?P<usage>-?\d{1,9})"),
     # arch/x86/kernel/unwind_frame.c: unwind_next_frame(), unwind_dump(); unwind_orc.c has no value
     Header("warning", Role.START, "WARNING: kernel stack ", r"WARNING: kernel stack (?P<unwinder>regs|frame pointer) at \S{1,20} in (?P<comm>.{1,24}):(?P<pid>\d{1,10}) has bad (?P<unwound>(?:'\w{1,4}' )?value \S{1,20})"),
     # fs/super.c: generic_shutdown_super(), until it became a check with BUG() or WARN()
@@ -61,6 +66,10 @@ _PANICS = (
 )
 _NEEDLES = (
     Needle(b"WARNING: ", b"WARNING:"),
+    Needle(b"something is seriously wrong"),
+    Needle(b"sysfs: cannot create duplicate"),
+    Needle(b"unregister_netdevice: waiting for"),
+    Needle(b"VFS: Busy inodes after unmount"),
 )
 # fmt: on
 
@@ -91,7 +100,37 @@ _REMARKS = (
         doubt="the page table was damaged earlier than it was found",
     ),
     Remark(
-        r"BUG: workqueue leaked ",
+        r"^kobject \(\S{1,20}\): tried to init an initialized object",
+        title="kobject initialised twice",
+        event=(
+            "a kobject that was initialised already was initialised again: the same object is "
+            "registered twice, or its memory was not cleared, or was freed while still registered",
+        ),
+        advice="find who registers the same object twice; an object that is used again must be "
+        "cleared with memset(), or better allocated anew, after its release function ran",
+    ),
+    Remark(
+        r"^sysfs: cannot create duplicate filename",
+        title="duplicate sysfs name",
+        event=(
+            "something was registered in sysfs under a name that is there already: {duplicate}",
+        ),
+        advice="give each device its own name or number, or unregister the old one first; the caller "
+        "got -EEXIST and must handle it",
+    ),
+    Remark(
+        r"^unregister_netdevice: waiting for",
+        title="leaked reference to a network device",
+        event=(
+            "the network device {device} cannot be freed: {usage} references to it are not given "
+            "back, and who removes it waits (with it everyone who needs the RTNL lock)",
+        ),
+        advice="find who holds the device: CONFIG_NET_DEV_REFCNT_TRACKER names the place that took the "
+        "reference; often a route, a neighbour, a socket or a tunnel that keeps a dst entry",
+        nobody="the line says that references are held, not by whom",
+    ),
+    Remark(
+        r"^BUG: workqueue leaked ",
         title="work function that leaked a lock or atomic context",
         event=(
             "the work function {named} returned with a lock held, preemption off or an RCU read side "

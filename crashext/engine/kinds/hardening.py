@@ -8,6 +8,7 @@ from crashext.engine.kinds.family import (
     Family,
     KindInfo,
     Note,
+    Remark,
     Site,
     Step,
 )
@@ -38,6 +39,47 @@ _SITES = (
     Site("", "fortify", _FORTIFY_CHECK, r"(?:__)?fortify_panic"),
 )
 # fmt: on
+
+_REMARKS = (
+    Remark(
+        r"^(?:addition|increment) on 0; use-after-free",
+        title="reference taken on an object whose count was zero",
+        event=(
+            "a reference was taken on an object whose count had reached zero (addition on 0): it is "
+            "freed already, or about to be (use-after-free)",
+        ),
+        advice="find who gave back the last reference while this one still had a pointer to the "
+        "object; a lookup must use refcount_inc_not_zero() under the lock or RCU that protects it",
+    ),
+    Remark(
+        r"^underflow; use-after-free",
+        title="reference given back once too often",
+        event=(
+            "a reference was given back that nobody had (underflow): the count was zero already, "
+            "and the object may have been freed before (use-after-free)",
+        ),
+        advice="find the put that is doubled, mostly on an error path, or the get that is missing",
+    ),
+    Remark(
+        r"^decrement hit 0; leaking memory",
+        title="last reference given back without freeing",
+        event=(
+            "refcount_dec() brought a count to zero, which it must not: nobody frees the object then "
+            "(decrement hit 0, leaking memory)",
+        ),
+        advice="use refcount_dec_and_test() and free the object, or find the put that is doubled",
+    ),
+    Remark(
+        r"^saturated; leaking memory",
+        title="reference count saturated",
+        event=(
+            "a reference count became too large or negative and was pinned (saturated): the object "
+            "will never be freed",
+        ),
+        advice="find the loop or error path that takes references and does not give them back; or "
+        "the object is no such object any more and its count is garbage",
+    ),
+)
 
 FAMILY = Family(
     name="hardening",
@@ -104,4 +146,5 @@ FAMILY = Family(
     ),
     notes=_NOTES,
     sites=_SITES,
+    remarks=_REMARKS,
 )

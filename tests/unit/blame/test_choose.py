@@ -127,8 +127,8 @@ TAIL = " full_proxy_write vfs_write ksys_write do_syscall_64 entry_SYSCALL_64_af
             "null-deref", "?stale hello:victim ?noise" + TAIL, "victim", "itself",
         ),
         (
-            "null-deref", "hello:memcpy hello:user" + TAIL, "memcpy",
-            "the fault is in memcpy [hello] itself",
+            "null-deref", "hello:device_add hello:user" + TAIL, "device_add",
+            "the fault is in device_add [hello] itself",
         ),
         (
             "null-deref", "vfs_read hello:load_firmware", "load_firmware",

@@ -38,6 +38,13 @@ def explained(name: str) -> dict[str, Any]:
         ("unwinder-bad-bp", "stack that could not be unwound"),
         ("mce-without-prefix", "machine check: memory controller error"),
         ("ghes-fatal-pcie", "hardware error: PCIe error"),
+        ("netdevice-waits", "leaked reference to a network device"),
+        ("sysfs-duplicate", "duplicate sysfs name in demo_add_port [demo]"),
+        ("kobject-initialised-twice", "kobject initialised twice in demo_add_port [demo]"),
+        (
+            "refcount-underflow",
+            "reference given back once too often in demo_put_buffer [demo]",
+        ),
     ],
 )
 def test_title_says_what_the_report_says(name: str, title: str) -> None:
@@ -91,3 +98,14 @@ def test_errors_that_the_machine_survived_are_no_crash() -> None:
             "found by polling the banks",
         ),
     ]
+
+
+def test_string_function_emitted_in_a_module_is_still_a_helper() -> None:
+    culprit = explained("kasan-memcpy-in-module")["culprit"]
+    assert (culprit["function"], culprit["module"]) == ("demo_show", "demo")
+
+
+def test_waiting_for_a_device_is_told_from_its_first_line() -> None:
+    answer = explained("netdevice-waits")
+    assert answer["culprit"] is None
+    assert answer["headline"].startswith("the network device veth3 cannot be freed: 2 references")
