@@ -53,7 +53,7 @@ _HEADERS = (
     # net/core/dev.c: netdev_wait_allrefs(), every ten seconds
     Header("warning", Role.START, "unregister_netdevice: waiting for", r"unregister_netdevice: waiting for (?P<device>\S{1,32}) to become free\. Usage count = (?P<usage>-?\d{1,9})"),
     # arch/x86/kernel/unwind_frame.c: unwind_next_frame(), unwind_dump(); unwind_orc.c has no value
-    Header("warning", Role.START, "WARNING: kernel stack ", r"WARNING: kernel stack (?P<unwinder>regs|frame pointer) at \S{1,20} in (?P<comm>.{1,24}):(?P<pid>\d{1,10}) has bad (?P<unwound>(?:'\w{1,4}' )?value \S{1,20})"),
+    Header("warning", Role.START, "WARNING: kernel stack ", r"WARNING: kernel stack (?P<unwinder>regs|frame pointer) at +\S{1,20} in (?P<comm>.{1,24}):(?P<pid>\d{1,10}) has bad (?P<unwound>(?:'\w{1,4}' )?value +\S{1,20})"),
     # fs/super.c: generic_shutdown_super(), until it became a check with BUG() or WARN()
     Header("warning", Role.START, "VFS: Busy inodes after unmount", r"VFS: (?:Busy inodes after unmount) of \S{1,64}"),
 )

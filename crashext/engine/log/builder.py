@@ -130,6 +130,9 @@ def _label(name: str, count: int) -> str:
     return name if count == 1 else f"{name} ({count})"
 
 
+_KMEMLEAK = "kmemleak: "
+
+
 class ReportBuilder:
     """One open report: knows which part of it the next line belongs to."""
 
@@ -245,6 +248,10 @@ class ReportBuilder:
 
     def absorb(self, line: Line) -> bool:
         """Takes one line; False when it is not of this report."""
+        if self.report.kind == kinds.LEAK and line.text.startswith(_KMEMLEAK):
+            # kmemleak.verbose=1 prints by pr_warn(), whose pr_fmt() stands before every line
+            # (mm/kmemleak.c: warn_or_seq_printf()).
+            line = line._replace(text=line.text[len(_KMEMLEAK) :])
         cursor = self._cursors.get(line.caller)
         if cursor is None:
             cursor = self._cursors[line.caller] = _Cursor(self.report.frames)

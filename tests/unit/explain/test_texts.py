@@ -109,3 +109,10 @@ def test_waiting_for_a_device_is_told_from_its_first_line() -> None:
     answer = explained("netdevice-waits")
     assert answer["culprit"] is None
     assert answer["headline"].startswith("the network device veth3 cannot be freed: 2 references")
+
+
+def test_kmemleak_with_its_prefix_before_every_line() -> None:
+    answer = explained("kmemleak-prefix")
+    culprit = answer["culprit"]
+    assert (culprit["function"], culprit["module"]) == ("demo_setup_queue", "demo")
+    assert answer["task"]["pid"] == 512
