@@ -409,6 +409,10 @@ _INTERRUPT = re.compile(
 )
 
 
+#: So many functions of a sanitizer stand between the function that it names and its stack's top.
+_REPORTERS = 12
+
+
 def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]:
     """Function names from the system call (or other entry) to ``last`` (else the innermost frame).
 
@@ -435,6 +439,14 @@ def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]
         elif not names or names[-1] != frame.function:
             names.append(frame.function)
     if last is not None and last in names:
+        # Of a function that is there once more, as RIP and behind what reported it, the later.
+        again = names.index(last, 1) if names[0] == last and last in names[1:] else None
+        if (
+            again is not None
+            and again <= _REPORTERS
+            and all(blame.is_helper(name) for name in names[1:again])
+        ):
+            names = names[again:]
         names = names[names.index(last) :]
     return names[::-1]
 

@@ -110,7 +110,7 @@ CATEGORIES = (
         """kasan_check_range check_memory_region __kasan_check_read __kasan_check_write
         kasan_byte_accessible kasan_unpoison kasan_poison __kasan_slab_free __kasan_kmalloc
         kasan_save_stack kasan_save_track kasan_save_free_info kfence_handle_page_fault""",
-        r"qlist_\w+|qlink_\w+|quarantine_\w+|check_region_inline|bytes_are_valid|__kasan_\w+"
+        r"qlist_\w+|qlink_\w+|quarantine_\w+|check_region_inline|bytes_are_valid|_{2,4}kasan_\w+"
         r"|check_memory_region\w*|write_comp_data|kcov_\w+|__virt_addr_valid|__phys_addr\w*"
         r"|kfence_\w+|__kfence_\w+|__kmsan_\w+|kcsan_\w+|find_watchpoint|check_access"
         r"|__asan_\w+|__hwasan_\w+|__tsan_\w+|__kcsan_\w+|kmsan_\w+|__sanitizer_cov_\w+|kasan_\w+",

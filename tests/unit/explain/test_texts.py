@@ -27,6 +27,14 @@ def explained(name: str) -> dict[str, Any]:
     return answer
 
 
+def shown(name: str) -> str:
+    """The same as text."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        cli.main(["explain", str(DATA / f"{name}.txt")])
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [
@@ -116,3 +124,8 @@ def test_kmemleak_with_its_prefix_before_every_line() -> None:
     culprit = answer["culprit"]
     assert (culprit["function"], culprit["module"]) == ("demo_setup_queue", "demo")
     assert answer["task"]["pid"] == 512
+
+
+def test_path_ends_once_in_the_function_that_kasan_names() -> None:
+    assert shown("kasan-double-free").count("demo_close\n") == 1
+    assert "path    __fput → demo_close\n" in shown("kasan-double-free")
