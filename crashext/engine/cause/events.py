@@ -22,7 +22,8 @@ _EXPRESSIONS: tuple[tuple[EventKind, re.Pattern[str]], ...] = (
     (
         "hardware",
         re.compile(
-            r"EDAC \w+: .*(?:error|[CU]E )|\[Hardware Error\]|[Ss]oft.?offlin|Memory failure: 0x"
+            r"EDAC \w+: .*(?:error|[CU]E )|\[Hardware Error\](?!: Hardware error from APEI)"
+            r"|[Ss]oft.?offlin|Memory failure: 0x"
             r"|AER: .*(?:error|Error)|(?:DMAR|AMD-Vi): .*(?:fault|FAULT)"
             r"|temperature above threshold"
         ),

@@ -129,3 +129,7 @@ def test_kmemleak_with_its_prefix_before_every_line() -> None:
 def test_path_ends_once_in_the_function_that_kasan_names() -> None:
     assert shown("kasan-double-free").count("demo_close\n") == 1
     assert "path    __fput → demo_close\n" in shown("kasan-double-free")
+
+
+def test_the_head_of_a_firmware_record_is_not_what_came_before_it() -> None:
+    assert explained("ghes-fatal-pcie")["cause"] is None
