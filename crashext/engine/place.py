@@ -264,7 +264,15 @@ def stack(case: Case) -> None:
     )
     if rip is not None and rip.symbol is not None and report.rip is not None and not repeated:
         explanation.stack.append(
-            StackFrame(rip.symbol, rip.offset, rip.size, rip.module, address=rip.address)
+            StackFrame(
+                rip.symbol,
+                rip.offset,
+                rip.size,
+                rip.module,
+                rip.file,
+                rip.line,
+                address=rip.address,
+            )  # fmt: skip
         )
     explanation.stack += [frame.shown() for frame in report.frames]
     if case.target.has_memory:

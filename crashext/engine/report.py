@@ -59,7 +59,10 @@ class LogFrame(LogSymbol):
             self.offset,
             self.size,
             self.module,
+            self.file,
+            self.line,
             reliable=self.reliable,
+            inlined=self.inlined,
             address=self.address,
         )
 

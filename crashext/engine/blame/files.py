@@ -57,6 +57,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("skb", r"net/core/(?:skbuff|skb_fault_injection|page_pool)\.c"),
     ("device", r"drivers/base/(?:core|devres|class|driver|bus|dd|component|map|attribute_container"
                r"|transport_class|devtmpfs)\.c|fs/sysfs/\w+\.c|drivers/base/power/(?:sysfs|main|runtime)\.c"),
+    ("device", r"drivers/usb/core/(?:urb|message|usb|hcd)\.c"),
+    ("plumbing", r"net/socket\.c"),
     ("work", r"kernel/(?:workqueue|kthread|softirq|task_work|notifier|async|smpboot)\.c"),
     ("rcu", r"kernel/rcu/.*"),
     ("timer", r"kernel/time/(?:timer|hrtimer|sleep_timeout|timer_migration)\.c"),

@@ -65,7 +65,7 @@ CATEGORIES = (
         r"|check_preemption_disabled|__this_cpu_preempt_check|__?_?_might_\w+|__cant_\w+"
         r"|preempt_count_(?:add|sub)|(?:__)?trace_(?:hard|soft)irqs_\w+|(?:__)?trace_preempt_\w+"
         r"|tracer_(?:hard|soft)irqs_\w+|should_fail\w*|fail_dump|__should_fail\w*|\w+_fail_alloc\w*"
-        r"|dump_(?:backtrace|stack|trace|header|page|cpu_task)\w*|show_(?:stack|regs|trace|mem)\w*"
+        r"|_{0,2}dump_(?:backtrace|stack|trace|header|page|cpu_task)\w*|show_(?:stack|regs|trace|mem)\w*"
         r"|walk_stackframe|unwind_\w+|__unwind_\w+|arch_stack_walk\w*|stack_trace_\w+"
         r"|_{0,2}save_stack\w*|print_context_stack\w*|(?:__)?kernel_text_address"
         r"|is_(?:bpf_text_address|ftrace_trampoline|module_text_address)|_?sched_show_task"
@@ -449,7 +449,10 @@ def of_frame(name: str, file: Optional[str]) -> Optional[Category]:
     if file is None or normalise(name) in _BY_NAME:
         return found
     role = role_of(file)
-    return _BY_KEY[role] if role is not None else None
+    if role is not None:
+        return _BY_KEY[role]
+    # A function of that name in another file than the kernels' that the table was made from.
+    return None if normalise(name) in _generated() else found
 
 
 #: Roles whose functions are emitted in modules too: inline functions of the kernel's headers.
