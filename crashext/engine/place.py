@@ -10,6 +10,7 @@ from typing import Optional
 from crashext.engine import blame, cause, checks, kinds
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
+from crashext.engine.kinds import registry as kinds_registry
 from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
 from crashext.engine.report import LogSymbol
@@ -272,7 +273,7 @@ def stack(case: Case) -> None:
                 rip.file,
                 rip.line,
                 address=rip.address,
-            )  # fmt: skip
+            )
         )
     explanation.stack += [frame.shown() for frame in report.frames]
     if case.target.has_memory:
@@ -335,6 +336,21 @@ def _named(case: Case) -> Optional[Culprit]:
     return Culprit(name, module=found["module"], why=reading.named.format(function=name))
 
 
+def _unsettled(case: Case, frames: list[StackFrame], index: int) -> str:
+    """Why the kind of report leaves open who is to blame, if it does.
+
+    A stack overflow is settled by a function that calls itself.
+    """
+    kind = case.explanation.kind
+    why = kinds_registry.info(kind).unsettled
+    if kind == kinds.STACK_OVERFLOW:
+        name = frames[index].function
+        return "" if sum(frame.function == name for frame in frames) > 3 else why
+    if kind == kinds.HUNG_TASK and case.explanation.waits and case.explanation.waits.roots:
+        return ""
+    return why
+
+
 def _nearest(frames: list[StackFrame]) -> str:
     """The first functions of a stack that are no helpers, trusted or not; at most two."""
     names = []
@@ -375,6 +391,7 @@ def culprit(case: Case) -> None:
     if index is None:
         explanation.unknown["culprit"] = why
         return
+    doubt = doubt or _unsettled(case, frames, index)
     if doubt:
         case.doubts.append(doubt)
     frame = frames[index]

@@ -151,6 +151,10 @@ def confidence(case: Case) -> None:
         else []
     )
     doubts += [explanation.unknown.get(key, f"no {key}") for key in blind]
+    innocent = case.reading is not None and bool(case.reading.victim)
+    info = registry.info(explanation.kind)
+    if (info.stuck or info.unsettled) and explanation.culprit is None and not innocent:
+        doubts.append(explanation.unknown.get("culprit", "no function to blame could be told"))
     level: Level = "high"
     if doubts or (registry.info(explanation.kind).memory and not agree):
         level = "medium"

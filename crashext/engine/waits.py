@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from crashext.engine import kinds
-from crashext.engine.blame import is_helper
+from crashext.engine.blame import role_of
 from crashext.engine.blame.names import normalise
 from crashext.engine.model import WaitingTask, Waits
 from crashext.engine.report import Report
@@ -92,7 +92,7 @@ def _wait(report: Report) -> tuple[Optional[str], Optional[str]]:
         what = next((word for word, pattern in _COMPILED if pattern.fullmatch(name)), None)
         if what is not None and (found is None or found == "completion"):
             found = what
-        if what is None and not is_helper(name):
+        if what is None and role_of(name) in (None, "device"):
             return found, name
     return found, names[0] if names else None
 

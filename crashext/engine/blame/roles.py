@@ -38,7 +38,7 @@ CATEGORIES = (
         """dump_stack dump_stack_lvl show_stack show_regs show_trace_log_lvl __warn
         warn_slowpath_fmt warn_slowpath_common warn_slowpath_null __warn_printk report_bug
         handle_bug die __die __die_body __die_header die_addr oops_end oops_begin panic vpanic
-        nmi_panic nmi_panic_self_stop crash_kexec __crash_kexec machine_kexec
+        nmi_panic panic_saved_regs nmi_panic_self_stop crash_kexec __crash_kexec machine_kexec
         native_machine_crash_shutdown no_context bad_area bad_area_nosemaphore __bad_area
         __bad_area_nosemaphore page_fault_oops kernelmode_fixup_or_oops show_fault_oops
         pgtable_bad exc_invalid_op print_address_description print_report kasan_report
@@ -285,6 +285,8 @@ CATEGORIES = (
         release_nodes devres_release_group unregister_netdev unregister_netdevice_queue
         unregister_netdevice_many rollback_registered rollback_registered_many
         unregister_netdevice_many_notify cdev_del cdev_add""",
+        r"usb_(?:submit|kill|unlink|poison)_urb\w*|usb_(?:control|bulk|interrupt)_msg\w*"
+        r"|usb_start_wait_urb|usb_internal_control_msg|usb_hcd_\w+",
     ),
     _category(
         "work", "workqueue or thread interface", "its caller handed it the work, or waits in it",

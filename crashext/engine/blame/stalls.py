@@ -171,7 +171,14 @@ def _operation(inside: Sequence[Seen], dispatcher: Optional[Seen]) -> Optional[C
     own = [seen for seen in inside if _own(seen)]
     call = _SYSTEM_CALL.fullmatch(dispatcher.name) if dispatcher is not None else None
     of_module = next((seen for seen in own if seen.frame.module is not None), None)
-    sampled = own[0] if own else (inside[0] if inside else None)
+    sampled = next(
+        (
+            seen
+            for seen in inside
+            if seen.category is None or seen.category.key not in ("sanitizer", "report", "entry")
+        ),
+        None,
+    )
     if of_module is not None:
         return Choice(of_module.index, _found(of_module, sampled, inside))
     if call is not None and call["name"] in _OF_FILES:

@@ -201,6 +201,8 @@ class KindInfo:
     stalled: bool = False
     #: Of a slab object: since 6.12 or so a WARN() of mm/slub.c may end it.
     of_an_object: bool = False
+    #: Why the report does not settle who is to blame, where it never does.
+    unsettled: str = ""
     #: Tables of who has the memory follow its stack.
     of_memory: bool = False
     #: Its task is in the header; the CPU lines in it are of the watcher.

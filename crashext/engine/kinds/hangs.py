@@ -123,6 +123,7 @@ FAMILY = Family(
             sections=_HUNG,
             facts=("it waits for a {lock_type} that {owner} (pid {owner_pid}) holds",),
             anchors=(Anchor.BLOCKED,),
+            unsettled="who holds what it waits for is not in the report",
             others_task=True,
             stuck=True,
         ),

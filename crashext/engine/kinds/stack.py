@@ -51,6 +51,7 @@ FAMILY = Family(
                 ),
             ),
             facts=("the stack that ran out is the {stack_type} stack",),
+            unsettled="a deep chain of calls: which frames are too large, the report does not tell",
             anchors=(
                 Anchor.RECURSION,
                 Anchor.STACK,
