@@ -35,7 +35,8 @@ class _Row(NamedTuple):
     uname: str
     #: How a line of its register dump begins.
     head: str
-    #: The machine of the same family that a report is of until a dump tells the width.
+    #: What a report is taken for until a dump tells better: the usual width of the family, or the
+    #: machine whose die() prints the same.
     narrows: Optional[Machine] = None
 
 
@@ -54,13 +55,16 @@ _ROWS = (
          r"(?:NIP|MSR|CFAR|DAR|GPR\d\d): +[0-9a-f]{16}\b"),
     _Row("powerpc32", "powerpc.machine", "POWERPC32", r"ppc",
          r"(?:NIP|MSR|DAR|DEAR|GPR\d\d): +[0-9a-f]{8}\b", "powerpc"),
-    _Row("s390", "s390.machine", "S390", r"s390x?", r"Krnl (?:PSW|GPRS) ?: "),
+    _Row("s390", "s390.machine", "S390", r"s390x?",
+         r"Krnl (?:PSW|GPRS) ?: |Failing address: [0-9a-f]{16} TEID: "),
     _Row("mips", "mips.machine", "MIPS", r"mips",
-         r"(?:\$ ?\d{1,2} +|Hi +|Lo +): (?:[0-9a-f]{8}\b| {8})|Cause : [0-9a-f]{8}\b"),
+         r"(?:\$ ?\d{1,2} +|Hi +|Lo +): (?:[0-9a-f]{8}\b| {8})"
+         r"|Cause : [0-9a-f]{8}\b|epc   : [0-9a-f]{8} "),
     _Row("mips64", "mips.machine", "MIPS64", r"mips64",
-         r"(?:\$ ?\d{1,2} +|Hi +|Lo +): (?:[0-9a-f]{16}\b| {16})", "mips"),
+         r"(?:\$ ?\d{1,2} +|Hi +|Lo +): (?:[0-9a-f]{16}\b| {16})|epc   : [0-9a-f]{16} ", "mips"),
     _Row("loongarch", "loongarch.machine", "LOONGARCH", r"loongarch64",
-         r"pc [0-9a-f]{16} ra |(?:a[04]|t[048]|s[15]) [0-9a-f]{16} |(?:CRMD|PRMD|ESTAT|BADV): "),
+         r"pc [0-9a-f]{16} ra |(?:a[04]|t[048]|s[15]) [0-9a-f]{16} "
+         r"|(?:CRMD|PRMD|ESTAT|BADV): |(?:ERA: |era   : )[0-9a-f]{16} ", "mips"),
 )  # fmt: skip
 
 

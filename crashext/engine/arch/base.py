@@ -50,6 +50,8 @@ class Registers:
     flags: Optional[str] = None
     #: Holds the address of the last fault, and is printed with the others.
     fault_address: Optional[str] = None
+    #: What that address counts as (``AddressCandidate.source``).
+    fault_source: str = "CR2"
     #: In the order in which an explanation shows them; empty: as the dump has them.
     shown: tuple[str, ...] = ()
     #: Printed in a dump, but what they hold is neither an address nor a value of the program.
@@ -113,6 +115,13 @@ class Architecture(Protocol):
 
     def continues_dump(self, line: str) -> bool:
         """Whether a line without a label of its own can go on with a dump that has begun."""
+
+    def pc_symbol(self, line: str) -> Optional[str]:
+        """``[<address>] symbol``, where a line of a dump names the pc's symbol in a way of its own.
+
+        ``RIP: …``, ``pc : …`` and ``PC is at …`` tell the machine themselves: the log reader knows
+        them.
+        """
 
     def normalise(self, registers: Mapping[str, int]) -> dict[str, int]:
         """The registers under the names that :attr:`registers` and the decoder use."""
@@ -256,6 +265,9 @@ class Plain:
 
     def continues_dump(self, line: str) -> bool:
         return False
+
+    def pc_symbol(self, line: str) -> Optional[str]:
+        return None
 
     def normalise(self, registers: Mapping[str, int]) -> dict[str, int]:
         return dict(registers)

@@ -36,6 +36,8 @@ _HEADERS = (
     Header("user-memory-access", Role.ONGOING, "Unable to handle kernel execution of user", rf"Unable to handle kernel execution of user memory at {_ARM_AT}", fatal=True, access="execute"),
     Header("bad-pointer", Role.ONGOING, "Unable to handle kernel", rf"(?:CPU )?(?:\d{{1,4}}:? )?Unable to handle kernel (?:.{{1,60}}?) (?:at|in) {_ARM_AT}", fatal=True),
     Header("bad-pointer", Role.ONGOING, "Unhandled fault: ", r"Unhandled fault: (?:.{1,60}?) \(0x(?P<error_code>[0-9a-f]{1,8})\) at 0x(?P<address>[0-9a-f]{8,16})\b", fatal=True, machine="arm"),
+    # --- s390, arch/s390/mm/fault.c: the address is in the line that follows
+    Header("bad-pointer", Role.ONGOING, "Unable to handle kernel pointer", r"Unable to handle kernel pointer dereference in virtual (?:kernel|user) address space", fatal=True, machine="s390"),
     # --- others, so that they are never taken for x86
     Header("null-deref", Role.ONGOING, "BUG: Kernel NULL pointer", r"BUG: Kernel NULL pointer dereference (?:on (?P<access_word>read|write) )?at (?P<address>0x[0-9a-f]{1,16})\b", fatal=True, machine="powerpc"),
     Header("bad-pointer", Role.ONGOING, "BUG: Unable to handle kernel", r"BUG: Unable to handle kernel (?:.{1,60}?) at (?P<address>0x[0-9a-f]{1,16})\b", fatal=True, machine="powerpc"),

@@ -303,6 +303,11 @@ class ReportBuilder:
         bare = text.strip()
         if not bare:
             return False
+        if bare.startswith("Last Breaking-Event-Address:"):
+            # s390's: the last branch that was taken, no frame.
+            self._switch(cursor, "last branch")
+            cursor.in_trace = True
+            return True
         if self.ended:
             return bare.startswith(_SUMMARY_HEADS) and self._summary(bare, line)
         if cursor.in_trace and self._trace_line(text, line, cursor):
@@ -561,7 +566,11 @@ class ReportBuilder:
             report.registers.setdefault(name, value)
         source = known.registers.fault_address
         if source is not None and source in values:
-            self._offer(values[source], source.upper(), line)
+            self._offer(values[source], known.registers.fault_source, line)
+        place = known.pc_symbol(bare)
+        symbol = symbols.parse_symbol(place, line.number) if place is not None else None
+        if symbol is not None:
+            self._set_rip(symbol)
         return True
 
     def _pc(self, match: Match[str], bare: str, line: Line, cursor: _Cursor) -> bool:

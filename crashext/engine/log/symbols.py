@@ -115,6 +115,10 @@ def parse_symbol(text: str, line_no: int) -> Optional[LogSymbol]:
 def parse_frame(text: str, line_no: int, stack: str) -> Optional[LogFrame]:
     """A whole line that is one stack frame, in any style; None for any other line."""
     text = text.strip()
+    # s390 puts a frame that its unwinder does not vouch for in parentheses.
+    doubted = text.startswith("([<") and text.endswith(")")
+    if doubted:
+        text = text[1:-1]
     match = _FRAME.match(text)
     if match is None:
         if " from " in text:
@@ -135,7 +139,7 @@ def parse_frame(text: str, line_no: int, stack: str) -> Optional[LogFrame]:
     symbol = _symbol(match, line_no)
     return LogFrame(
         **vars(symbol),
-        reliable=groups.get("unreliable") is None,
+        reliable=groups.get("unreliable") is None and not doubted,
         stack=stack,
         inlined=groups.get("inline") is not None,
     )

@@ -16,7 +16,7 @@ from crashext.engine.arch.addresses import (
 )
 from crashext.engine.arch.names import Trap
 from crashext.engine.kinds import Kind
-from crashext.engine.values.patterns import poison
+from crashext.engine.values.patterns import poison, poison_in
 
 _MASK = (1 << 64) - 1
 #: Bytes of memory that one byte of KASAN's shadow speaks for: 1 << KASAN_SHADOW_SCALE_SHIFT.
@@ -87,7 +87,7 @@ def describe(
     negative = errno.from_pointer(value, layout.pointer_bits)
     if negative is not None:
         return _describe_negative(negative, pointer)
-    known = poison(value, layout.pointer_bits)
+    known = poison_in(value, layout)
     if known is not None:
         return known.text
     name = symbols(value) if symbols is not None else None
@@ -210,7 +210,7 @@ def classify(
         found = _classify_base(address, base, access)
         if found is not None:
             return found
-    known = poison(address, layout.pointer_bits)
+    known = poison_in(address, layout)
     if known is not None:
         return Classification(known.kind, known.text)
     if address < MMAP_MIN_ADDR:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from crashext.engine import kinds
+from crashext.engine import arch, kinds
+from crashext.engine.arch.addresses import AddressLayout
 from crashext.engine.kinds import Kind
 
 #: Offsets up to this still count as "the poison pointer plus a member offset".
@@ -86,6 +87,18 @@ _POISON_POINTERS_32: tuple[tuple[int, str, str], ...] = (
     (0x0010_0100, "LIST_POISON1", "next of an already deleted list entry, old kernels"),
     (0x0020_0200, "LIST_POISON2", "prev of an already deleted list entry, old kernels"),
 )
+
+
+#: POISON_POINTER_DELTA of x86-64 and arm64, as the tables have it.
+_DELTA = 0xDEAD_0000_0000_0000
+
+
+def poison_in(value: int, layout: AddressLayout) -> Optional[Poison]:
+    """As :func:`poison`, with the width and POISON_POINTER_DELTA of the layout's machine."""
+    delta = arch.of(layout.machine).poison_delta
+    if layout.pointer_bits == 64 and delta not in (0, _DELTA) and 0 < value - delta < 1 << 32:
+        value = value - delta + _DELTA
+    return poison(value, layout.pointer_bits)
 
 
 def poison(value: int, bits: int = 64) -> Optional[Poison]:

@@ -19,7 +19,7 @@ from crashext.engine.values.meaning import (
     describe,
     err_ptr,
 )
-from crashext.engine.values.patterns import poison
+from crashext.engine.values.patterns import poison_in
 
 _MASK = (1 << 64) - 1
 
@@ -67,7 +67,7 @@ def classify_pointer(
             f"the pointer is NULL {_signed(pointer.offset)}: the code added that to NULL"
             + (" (container_of)" if pointer.offset < 0 else ""),
         )
-    known = poison(value, layout.pointer_bits)
+    known = poison_in(value, layout)
     if known is not None:
         return Classification(known.kind, f"the pointer is {known.text}")
     if value < MMAP_MIN_ADDR:

@@ -79,8 +79,12 @@ def _of_report(report: Report, text: str, lines: list[str]) -> list[str]:
     if report.code is not None:
         line = re.sub(r"[<>()\s]", "", lines[report.code.line_no - 1])
         data = report.code.data
-        words = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
-        if data.hex() not in line and words.hex() not in line:
+        # Bytes, words of four (arm, mips) or parcels of two (riscv), each as a number.
+        forms = (
+            b"".join(data[i : i + size][::-1] for i in range(0, len(data), size))
+            for size in (1, 2, 4)
+        )
+        if not any(form.hex() in line for form in forms):
             found.append(f"code {data.hex()}")
     return found
 
@@ -93,7 +97,8 @@ def _of_symbol(symbol: LogSymbol, lines: list[str]) -> list[str]:
         return [f"module {symbol.module} in line {symbol.line_no}"]
     if symbol.address is not None and not _has_hex(line, symbol.address):
         return [f"address {symbol.address:#x} in line {symbol.line_no}"]
-    if isinstance(symbol, LogFrame) and symbol.reliable is ("? " in line or "(unreliable)" in line):
+    doubted = any(mark in line for mark in ("? ", "(unreliable)", "([<"))
+    if isinstance(symbol, LogFrame) and symbol.reliable is doubted:
         return [f"reliability of {symbol.name} in line {symbol.line_no}"]
     return []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Optional
 
 from crashext.engine.arch.base import Plain, Registers
 from crashext.engine.arch.names import Machine
@@ -15,6 +16,7 @@ from crashext.engine.arch.names import Machine
 _PRINTED = re.compile(r"\b(pc|ra|tp|sp|a[0-7]|t[0-8]|u0|s[0-9]) ([0-9a-f]{16})\b")
 _STATE = re.compile(r"(ra|ERA|era|CRMD|PRMD|EUEN|ECFG|ESTAT|BADV|BadVA|PRID) *: ([0-9a-f]{8,16})\b")
 _ROW = re.compile(r"\$ ?(\d{1,2}) +:((?: [0-9a-f]{16})+)")
+_PC = re.compile(r"(?:ERA: |e(?:ra|pc) {3}: )([0-9a-f]{16}) (\S.*)")
 #: In the order of their numbers (LoongArch ELF psABI, "Register Convention").
 _GENERAL = (
     "zero", "ra", "tp", "sp", *(f"a{number}" for number in range(8)),
@@ -43,6 +45,10 @@ class _LoongArch(Plain):
     trace_has_pc = True
     #: XKPRANGE begins at 8000…, the mapped half of the kernel at ffff….
     user_end = kernel_start = 1 << 63
+
+    def pc_symbol(self, line: str) -> Optional[str]:
+        match = _PC.match(line)
+        return f"[<{match[1]}>] {match[2]}" if match is not None else None
 
     def parse_registers(self, line: str, known: Mapping[str, int]) -> dict[str, int]:
         found = {match[1]: int(match[2], 16) for match in _PRINTED.finditer(line)}

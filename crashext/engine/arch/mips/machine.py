@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Optional
 
 from crashext.engine.arch.base import Plain, Registers
 from crashext.engine.arch.names import Machine
@@ -16,6 +17,7 @@ from crashext.engine.arch.names import Machine
 _ROW = re.compile(r"\$ ?(\d{1,2}) +: ?(.*)")
 _VALUE = re.compile(r" ?([0-9a-f]{16}|[0-9a-f]{8}|(?: {16}| {8})(?= |$))")
 _PRINTED = re.compile(r"(Hi|Lo|epc|ra|Status|Cause|BadVA|PrId) *: ([0-9a-f]{8,16})\b")
+_PC = re.compile(r"epc {3}: ([0-9a-f]{8,16}) (\S.*)")
 _GENERAL = tuple(f"${number}" for number in range(32))
 
 
@@ -38,6 +40,10 @@ class _Mips(Plain):
     trace_has_pc = True
     #: KSEG0 begins at 80000000.
     user_end = kernel_start = 0x8000_0000
+
+    def pc_symbol(self, line: str) -> Optional[str]:
+        match = _PC.match(line)
+        return f"[<{match[1]}>] {match[2]}" if match is not None else None
 
     def parse_registers(self, line: str, known: Mapping[str, int]) -> dict[str, int]:
         row = _ROW.match(line)

@@ -34,7 +34,6 @@ class _PowerPC(Plain):
         pt_regs=(*(f"r{number}" for number in range(32)), "nip", "msr", "orig_r3", "ctr", "lr"),
         pt_regs_whole=False,
     )
-    trace_has_pc = True
     #: CONFIG_ILLEGAL_POINTER_VALUE in arch/powerpc/Kconfig.
     poison_delta = 0x5DEA_DBEE_F000_0000
     #: The first 4 PiB at most (TASK_SIZE_4PB); the linear map begins at c000….

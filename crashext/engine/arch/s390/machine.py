@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Optional
 
 from crashext.engine.arch.addresses import MASK, AddressLayout, Region
 from crashext.engine.arch.base import Plain, Registers
 from crashext.engine.arch.names import Machine
 
 _PSW = re.compile(r"Krnl PSW : ([0-9a-f]{16}) ([0-9a-f]{16})\b")
+_FAILING = re.compile(r"Failing address: ([0-9a-f]{16}) TEID: ")
+_PC = re.compile(r"Krnl PSW : [0-9a-f]{16} ([0-9a-f]{16}) \(([^()\s]+(?: \[[\w-]+\])?)\)")
 _ROW = re.compile(r"(?:Krnl GPRS: *)?((?:[0-9a-f]{16} ){3}[0-9a-f]{16})\s*$")
 _GENERAL = tuple(f"r{number}" for number in range(16))
 
@@ -26,7 +29,11 @@ class _S390(Plain):
         sp="r15",
         link="r14",
         flags="psw_mask",
-        control=frozenset(("psw_mask",)),
+        # Of the page: the low bits are another field (__FAIL_ADDR_MASK, arch/s390/mm/fault.c). It
+        # is the second line of the headline.
+        fault_address="failing",
+        fault_source="headline",
+        control=frozenset(("psw_mask", "failing")),
         general=_GENERAL,
         # ELF Application Binary Interface s390x Supplement, 1.2.1.
         arguments=_GENERAL[2:7],
@@ -39,10 +46,17 @@ class _S390(Plain):
     def continues_dump(self, line: str) -> bool:
         return _ROW.match(line) is not None
 
+    def pc_symbol(self, line: str) -> Optional[str]:
+        match = _PC.match(line)
+        return f"[<{match[1]}>] {match[2]}" if match is not None else None
+
     def parse_registers(self, line: str, known: Mapping[str, int]) -> dict[str, int]:
         psw = _PSW.match(line)
         if psw is not None:
             return {"psw_mask": int(psw[1], 16), "psw": int(psw[2], 16)}
+        failing = _FAILING.match(line)
+        if failing is not None:
+            return {"failing": int(failing[1], 16)}
         row = _ROW.match(line)
         if row is None:
             return {}
