@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Optional, get_args
 
 import pytest
@@ -22,6 +23,13 @@ DECODED = ("x86_64", "i386")
 @pytest.mark.parametrize("machine", MACHINES)
 def test_every_machine_has_an_architecture_of_its_name(machine: arch.Machine) -> None:
     assert arch.of(machine).name == machine
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_document_says_what_is_known_of_it(machine: arch.Machine) -> None:
+    document = Path(__file__).parents[3] / "docs" / "architectures.md"
+    rows = [line for line in document.read_text().splitlines() if line.startswith("| `")]
+    assert any(f"`{machine}`" in row.split("|")[1] for row in rows)
 
 
 def test_a_word_that_is_no_machine_is_refused() -> None:
