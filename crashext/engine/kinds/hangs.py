@@ -53,8 +53,16 @@ _HEADERS = (
     # arch/powerpc/kernel/watchdog.c
     Header("hard-lockup", Role.START, "self-detected hard LOCKUP", r"watchdog: CPU (?P<cpu>\d{1,6}) self-detected hard LOCKUP @ (?P<at>\S{1,200})", machine="powerpc"),
     Header("hard-lockup", Role.START, "detected hard LOCKUP on other", r"watchdog: CPU \d{1,6} detected hard LOCKUP on other CPUs (?P<cpus>[\d,-]{1,200})", machine="powerpc"),
+    # ... and in its first form (4.13)
+    Header("hard-lockup", Role.START, "Hard LOCKUP", r"Watchdog CPU:(?P<cpu>\d{1,6}) Hard LOCKUP", machine="powerpc"),
+    Header("hard-lockup", Role.START, "detected Hard LOCKUP other CPUS", r"Watchdog CPU:\d{1,6} detected Hard LOCKUP other CPUS:(?P<cpus>[\d,-]{1,200})", machine="powerpc"),
+    # x86 before 2.6.38 (arch/x86/kernel/apic/nmi.c: nmi_watchdog_tick(), dumpstack.c: die_nmi())
+    Header("hard-lockup", Role.START, "NMI Watchdog detected LOCKUP", r"(?:BUG: )?NMI Watchdog detected LOCKUP on CPU ?(?P<cpu>\d{1,6})(?:, e?ip (?P<instruction>[0-9a-f]{8,16}))?"),
     Header("hung-task", Role.START, "INFO: task ", rf"INFO: task {TASK} (?:blocked|blocked in I/O wait|can't die) for more than (?P<seconds>\d{{1,9}}) seconds\."),
     Header("rcu-stall", Role.START, "detected", r"(?:rcu: )?INFO: (?P<flavour>rcu\w*) (?P<detected>self-detected stall on CPU|detected (?:expedited )?stalls? on (?:CPUs/tasks|tasks)?)(?::? \{ ?(?P<cpus>[^}]{0,80}?) ?\} *(?:\((?:detected by (?:\d{1,6}), )?t=(?P<jiffies>\d{1,12}) jiffies)?)?"),
+    # 2.6.29 to 2.6.32 (kernel/rcutree.c: print_cpu_stall(), print_other_cpu_stall())
+    Header("rcu-stall", Role.START, "INFO: RCU detected CPU", r"INFO: RCU (?P<detected>detected CPU) (?P<cpus>\d{1,6}) stall \(t=(?P<jiffies>\d{1,12})(?:/\d{1,12})? jiffies\)"),
+    Header("rcu-stall", Role.START, "INFO: RCU detected CPU stalls", r"INFO: RCU (?P<detected>detected CPU stalls):(?P<cpus>[ \d]{0,200})\(detected by \d{1,6}, t=(?P<jiffies>\d{1,12})(?:/\d{1,12})? jiffies\)"),
     Header("workqueue-stall", Role.START, "workqueue lockup", r"(?:workqueue: )?BUG: workqueue lockup - pool (?P<pool>.{1,120}?) stuck for (?P<seconds>\d{1,9})s!"),
 )
 _PANICS = (
@@ -67,6 +75,9 @@ _PANICS = (
 _NEEDLES = (
     Needle(b"INFO: task ", b"INFO:"),
     Needle(b"INFO: rcu", b"INFO:"),
+    Needle(b"INFO: RCU detected CPU", b"INFO:"),
+    Needle(b"Hard LOCKUP", b"LOCKUP"),
+    Needle(b"Watchdog detected LOCKUP on CPU", b"LOCKUP"),
     Needle(b"hard LOCKUP on cpu ", b"LOCKUP"),
 )
 # fmt: on

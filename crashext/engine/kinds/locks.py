@@ -11,6 +11,7 @@ from crashext.engine.kinds.family import (
     Header,
     KindInfo,
     Needle,
+    Remark,
     Role,
     Section,
     Step,
@@ -23,6 +24,9 @@ _LOCKDEP = (
     Section(r"-> #(?P<link>\d{1,4}) \((?P<link_lock>.{1,80}?)\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?:", "lock chain #{link} ({link_lock})"),
     Section(r"(?:[0-9a-f]{8,16} )?(?P<lock_line>\(.{1,80}\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?, at: .{1,200})"),
     Section(r"stack backtrace:", MAIN),
+    # kernel/locking/rtmutex-debug.c: debug_rt_mutex_print_deadlock()
+    Section(rf"{TASK_SLASH}'s \[blocked\] stackdump:", "blocked"),
+    Section(rf"{TASK_SLASH}'s \[current\] stackdump:", MAIN),
     Section(r"(?P<bug_file>[^:\s]{1,200}):(?P<bug_line>\d{1,8}) (?P<rcu_check>suspicious rcu_\w{1,60}\(\) usage|.{1,120}!$)"),
     Section(r"inconsistent (?P<usage>\{.{1,60}\} -> \{.{1,60}\}) usage\."),
     Section(r"\{(?:[\w-]{1,40})\} state was registered at:", "registered"),
@@ -30,6 +34,7 @@ _LOCKDEP = (
 )
 _RULES = (r"(?P<bug>possible (?:circular locking dependency|recursive locking|irq lock inversion dependency) detected"
     r"|inconsistent lock state|[\w-]{1,40}-safe -> [\w-]{1,40}-unsafe lock order detected"
+    r"|circular locking deadlock detected"  # kernel/locking/rtmutex-debug.c
     r"|bad unlock balance detected|bad contention detected|held lock freed|.{1,40} still has locks held"
     r"|lock held (?:when|at) .{1,40}|[Nn]ested lock was not taken|suspicious (?:RCU|rcu_\w{1,60}\(\)) usage"
     r"|[Ii]nvalid wait context|Deadlock .{0,60})")
@@ -52,6 +57,97 @@ _NEEDLES = (
     Needle(b"INFO: trying to register", b"INFO:"),
 )
 # fmt: on
+
+# What lockdep found, where that is no order of two locks (kernel/locking/lockdep.c).
+_LOCKDEP_HEAD = r"^(?:\[ (?:INFO|BUG): |WARNING: |INFO: )"
+_REMARKS = (
+    Remark(
+        _LOCKDEP_HEAD + r"possible recursive locking detected",
+        title="",
+        event=(
+            "a lock was about to be taken whose class the task holds already: {wanted_lock}, while it "
+            "holds {held_lock}; if both are one lock, the task waits for itself",
+            "a lock was about to be taken whose class the task holds already",
+        ),
+        advice="if both are the same lock, take it once (or call the variant that expects it held); "
+        "if they are two of one class with a fixed order, say so with mutex_lock_nested() and its kin",
+    ),
+    Remark(
+        _LOCKDEP_HEAD + r"(?:inconsistent lock state|possible irq lock inversion"
+        r"|[\w-]{1,40}-safe -> [\w-]{1,40}-unsafe lock order)",
+        title="",
+        event=(
+            "a lock that is taken in a context that interrupts others (interrupt, softirq, NMI, memory "
+            "reclaim) is also taken where that context may come in between, and then waits for ever: "
+            "{usage}",
+            "a lock that is taken in a context that interrupts others (interrupt, softirq, NMI, memory "
+            "reclaim) also depends on code where that context may come in between",
+        ),
+        advice="for interrupts take the lock with spin_lock_irqsave() (_bh for softirqs) wherever "
+        "process context takes it; for reclaim allocate under it with GFP_NOFS or memalloc_nofs_save(); "
+        "in an NMI only a trylock is allowed",
+    ),
+    Remark(
+        _LOCKDEP_HEAD + r"bad unlock balance",
+        title="",
+        event=("a lock was released that the task does not hold",),
+        advice="follow the paths to this unlock: one of them did not take the lock, or has released "
+        "it already (an error path that unlocks twice)",
+    ),
+    Remark(
+        _LOCKDEP_HEAD + r"held lock freed",
+        title="",
+        event=("memory was freed (or initialised anew) with a lock in it that is still held",),
+        advice="release the lock before the object is freed, and hold a reference as long as the "
+        "lock is held",
+    ),
+    Remark(
+        _LOCKDEP_HEAD + r"(?:.{1,40} still has locks held|lock held (?:when|at) )",
+        title="",
+        event=(
+            "the task kept a lock that it had to release before: {held_lock}",
+            "the task kept a lock that it had to release before",
+        ),
+        advice="look at where the lock in the report was taken: a path from there returns without "
+        "the unlock",
+    ),
+    Remark(
+        r"^INFO: trying to register non-static key",
+        title="",
+        event=("a lock was used that was never initialised, or whose memory was cleared",),
+        advice="initialise the lock (spin_lock_init(), mutex_init() …) before its first use; see "
+        "whether the object was used before its set-up or after its end",
+    ),
+    Remark(
+        _LOCKDEP_HEAD + r"suspicious (?:RCU|rcu_)",
+        title="",
+        event=(
+            "a pointer or list that RCU protects was read without the protection that its reader "
+            "promised: {rcu_check}",
+            "RCU was used without the protection that the check expects",
+        ),
+        advice="hold rcu_read_lock() (or the lock that guards updates) around the access, or name "
+        "the lock that is held in rcu_dereference_protected() or the list walk's condition",
+    ),
+    Remark(
+        _LOCKDEP_HEAD + r"[Ii]nvalid wait context",
+        title="",
+        event=(
+            "a lock that may sleep was taken where that is forbidden: {wanted_lock}",
+            "a lock that may sleep was taken where that is forbidden",
+        ),
+        advice="a spinlock_t sleeps on PREEMPT_RT: under a raw_spinlock_t or in hard interrupt "
+        "context use a raw_spinlock_t, or move the work out; a mutex may be taken in neither",
+    ),
+    Remark(
+        _LOCKDEP_HEAD + r"circular locking deadlock",
+        title="deadlock of rt_mutexes",
+        event=(
+            "tasks wait for each other's rt_mutexes in a circle, found when the last began to wait",
+        ),
+        advice="take the locks in one order everywhere; the report shows the stacks of both tasks",
+    ),
+)
 
 FAMILY = Family(
     name="locks",
@@ -79,7 +175,7 @@ FAMILY = Family(
                 Anchor.STACK,
             ),
             caller_reason="its caller broke the rule",
-            unsettled="lockdep shows that two orders or contexts conflict, not which is the wrong one",
+            unsettled="lockdep shows which rule is broken, not which of the places it names must change",
             reported=True,
         ),
         KindInfo(
@@ -103,4 +199,5 @@ FAMILY = Family(
     ),
     headers=_HEADERS,
     needles=_NEEDLES,
+    remarks=_REMARKS,
 )
