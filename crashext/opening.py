@@ -7,12 +7,9 @@ running kernel is opened only when /proc/kcore is asked for by name.
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional, Union
 
@@ -126,6 +123,8 @@ def open_dump(
 
     :raises CrashextError: the file is no dump, is cut, or there is no vmlinux that fits.
     """
+    import logging
+
     import drgn
 
     from crashext.targets.drgn.files import DebugFileFinder
@@ -298,6 +297,9 @@ def _padded(path: str, size: int) -> int:
     libkdumpfile maps the file; a page of the mapping behind the end of the file would kill the
     process. In the copy such a page reads as zeros, which do not unpack: an error, as it should.
     """
+    import shutil
+    import tempfile
+
     if size > _MAX_PADDED:
         raise CrashextError(f"{path} is cut short and too big to be read in part; copy it again")
     with tempfile.TemporaryFile(prefix="crashext-") as copy, open(path, "rb") as file:

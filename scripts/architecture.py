@@ -30,7 +30,8 @@ PACKAGES = ("crashext", "drgn_scripts", "pykdump")
 #: prefix. It may import from its own room and from those before it.
 ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("words", ("crashext.errors", "crashext.engine", "crashext.engine.words",
-               "crashext.engine.escape", "crashext.engine.errno", "crashext.engine.exitcode",
+               "crashext.engine.escape", "crashext.engine.lazy",
+               "crashext.engine.errno", "crashext.engine.exitcode",
                "crashext.engine.template", "crashext.engine.elf",
                "crashext.engine.arch.names", "crashext.engine.arch.addresses")),
     ("kinds", ("crashext.engine.kinds",)),

@@ -10,37 +10,36 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import Asked, Holder, MemoryState
 
 #: Bytes of a page where the text does not tell: that of x86, and of most arm64 kernels.
 PAGE = 4096
 _TOP = 5
 
-_CONSTRAINT = re.compile(
+_CONSTRAINT = Lazy(
     r"oom-kill:constraint=CONSTRAINT_(?P<what>\w+)(?:,nodemask=(?P<nodes>[^,]*))?"
     r"(?:.*?,oom_memcg=(?P<memcg>[^,]*))?.*?,task=(?P<task>.{0,24}),pid=(?P<pid>\d+)"
 )
-_USAGE = re.compile(
-    r"memory: usage (?P<usage>\d+)kB, limit (?P<limit>\d+)kB, failcnt (?P<failed>\d+)"
-)
-_GROUP = re.compile(r"Memory cgroup stats(?: for (?P<path>/\S*?))?:(?P<rest>.*)")
-_OLD_GROUP = re.compile(r"Task in (?P<task>\S+) killed as a result of limit of (?P<path>\S+)")
-_STAT = re.compile(r"(?P<name>[a-z_]{2,40}) (?P<bytes>\d{1,20})$")
-_OLD_STAT = re.compile(r"(?P<name>[a-z_]{2,40}):(?P<kib>\d{1,20})KB")
-_COUNT = re.compile(r"\b(?P<name>[a-z_]{2,40}):(?P<pages>\d{1,20})(?!\d|kB)")
-_ZONE = re.compile(
+_USAGE = Lazy(r"memory: usage (?P<usage>\d+)kB, limit (?P<limit>\d+)kB, failcnt (?P<failed>\d+)")
+_GROUP = Lazy(r"Memory cgroup stats(?: for (?P<path>/\S*?))?:(?P<rest>.*)")
+_OLD_GROUP = Lazy(r"Task in (?P<task>\S+) killed as a result of limit of (?P<path>\S+)")
+_STAT = Lazy(r"(?P<name>[a-z_]{2,40}) (?P<bytes>\d{1,20})$")
+_OLD_STAT = Lazy(r"(?P<name>[a-z_]{2,40}):(?P<kib>\d{1,20})KB")
+_COUNT = Lazy(r"\b(?P<name>[a-z_]{2,40}):(?P<pages>\d{1,20})(?!\d|kB)")
+_ZONE = Lazy(
     r"Node (?P<node>\d+) (?P<zone>\w+) free:(?P<free>\d+)kB (?:boost:\d+kB )?min:(?P<min>\d+)kB "
     r"low:(?P<low>\d+)kB(?:.*?managed:(?P<managed>\d+)kB)?"
 )
-_BUDDY = re.compile(r"Node (?P<node>\d+) (?P<zone>\w+): (?P<blocks>(?:\d+\*\d+kB.{0,12}? ?){2,})")
-_BLOCK = re.compile(r"(\d+)\*(\d+)kB")
-_RAM = re.compile(r"(?P<pages>\d+) pages RAM")
-_RESERVED = re.compile(r"(?P<pages>\d+) pages reserved")
-_SWAP = re.compile(r"(?P<which>Free|Total) swap *= (?P<kib>\d+)kB")
-_TASK_HEAD = re.compile(r"\[ *pid *\] +(?P<columns>uid .*name)")
-_TASK = re.compile(r"\[ *(?P<pid>\d+)\] +(?P<rest>\d.*)")
-_SLAB = re.compile(r"(?P<name>[\w.:/-]+) +(?P<used>\d+)KB +(?P<total>\d+)KB$")
-_KILLED = re.compile(
+_BUDDY = Lazy(r"Node (?P<node>\d+) (?P<zone>\w+): (?P<blocks>(?:\d+\*\d+kB.{0,12}? ?){2,})")
+_BLOCK = Lazy(r"(\d+)\*(\d+)kB")
+_RAM = Lazy(r"(?P<pages>\d+) pages RAM")
+_RESERVED = Lazy(r"(?P<pages>\d+) pages reserved")
+_SWAP = Lazy(r"(?P<which>Free|Total) swap *= (?P<kib>\d+)kB")
+_TASK_HEAD = Lazy(r"\[ *pid *\] +(?P<columns>uid .*name)")
+_TASK = Lazy(r"\[ *(?P<pid>\d+)\] +(?P<rest>\d.*)")
+_SLAB = Lazy(r"(?P<name>[\w.:/-]+) +(?P<used>\d+)KB +(?P<total>\d+)KB$")
+_KILLED = Lazy(
     r"(?:Memory cgroup out of memory|Out of memory(?: \([\w -]{1,60}\))?): Kill(?:ed)? process "
     r"(?P<pid>\d+),? (?:UID \d+,? )?\((?P<comm>.{0,24}?)\)(?:.*?total-vm:(?P<vm>\d+)kB)?"
     r"(?:.*?anon-rss:(?P<anon>\d+)kB)?(?:.*?file-rss:(?P<file>\d+)kB)?(?:.*?shmem-rss:(?P<shmem>\d+)kB)?"

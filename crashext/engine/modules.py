@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import functools
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Optional, TypedDict
 
 from crashext.engine.arch.names import PC_NAMES
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import Explanation, Module, ModuleRegion, StackFrame, hexadecimal
 from crashext.engine.report import LogModule, Report
 from crashext.errors import Unknown
@@ -364,13 +364,13 @@ def join(
     return joined, notes
 
 
-_STAMP = re.compile(r"^(?:<\d+>)?\[\s*(\d+\.\d+)\](?:\[\s*[TC]\d+\])?\s+(.*)$")
+_STAMP = Lazy(r"^(?:<\d+>)?\[\s*(\d+\.\d+)\](?:\[\s*[TC]\d+\])?\s+(.*)$")
 #: kernel/module (check_modinfo, module_augment_kernel_taints, load_module): printed while loading.
-_LOADING = re.compile(
+_LOADING = Lazy(
     r"^([\w-]+): (?:loading out-of-tree module|module verification failed|module license '|"
     r"module is from the staging directory|Module has invalid ELF|loading test module)"
 )
-_SPEAKER = re.compile(r"^([A-Za-z_][\w-]*)(?: [0-9a-f:.]+)?: ")
+_SPEAKER = Lazy(r"^([A-Za-z_][\w-]*)(?: [0-9a-f:.]+)?: ")
 
 
 def load_times(

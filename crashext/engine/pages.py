@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from crashext.engine.lazy import Lazy
+
 #: include/linux/page-flags.h: PAGE_FLAGS_CHECK_AT_FREE, all versions together.
 _NEVER_WHEN_FREED = frozenset({
     "lru", "locked", "private", "private_2", "writeback", "reserved", "slab", "swapcache", "active",
@@ -13,18 +15,18 @@ _NEVER_WHEN_FREED = frozenset({
 })  # fmt: skip
 
 #: Reasons as page_bad_reason(), free_tail_page_prepare() and check_new_page() print them.
-_REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"nonzero (?:entire_|large_|compound_|nr_pages_)?mapcount"), "it is still mapped"),
-    (re.compile(r"non-NULL mapping"), "it still belongs to a file or to anonymous memory"),
+_REASONS: tuple[tuple[Lazy[str], str], ...] = (
+    (Lazy(r"nonzero (?:entire_|large_|compound_|nr_pages_)?mapcount"), "it is still mapped"),
+    (Lazy(r"non-NULL mapping"), "it still belongs to a file or to anonymous memory"),
     (
-        re.compile(r"nonzero _?(?:ref)?count"),
+        Lazy(r"nonzero _?(?:ref)?count"),
         "someone still holds a reference to it, or gave one back too often",
     ),
-    (re.compile(r"page still charged to cgroup"), "it is still charged to a control group"),
-    (re.compile(r"page_pool leak"), "it still belongs to a network driver's page pool"),
-    (re.compile(r"HWPoisoned"), "the hardware reported the page as faulty"),
+    (Lazy(r"page still charged to cgroup"), "it is still charged to a control group"),
+    (Lazy(r"page_pool leak"), "it still belongs to a network driver's page pool"),
+    (Lazy(r"HWPoisoned"), "the hardware reported the page as faulty"),
     (
-        re.compile(r"corrupted mapping in tail page|compound_head not consistent"),
+        Lazy(r"corrupted mapping in tail page|compound_head not consistent"),
         "the parts of a compound page do not fit together",
     ),
 )

@@ -11,6 +11,7 @@ from crashext.engine import blame, cause, checks, kinds
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
 from crashext.engine.kinds import registry as kinds_registry
+from crashext.engine.lazy import Lazy
 from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
 from crashext.engine.report import LogSymbol
@@ -319,7 +320,7 @@ def _named_canary(case: Case) -> Optional[Culprit]:
 
 
 #: A function as %ps and %pS print it.
-_PRINTED_NAME = re.compile(
+_PRINTED_NAME = Lazy(
     r"(?P<name>[A-Za-z_][\w.$]{0,119})(?:\+0x\S{1,40})?(?: \[(?P<module>[\w-]{1,64})\])?$"
 )
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Optional
 
 from crashext.engine import kinds
@@ -11,6 +10,7 @@ from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case
 from crashext.engine.exitcode import describe_exit_code
 from crashext.engine.kinds import registry
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import Explanation
 from crashext.engine.words import Level
 
@@ -107,7 +107,7 @@ def _where(explanation: Explanation) -> str:
     return text
 
 
-_EXIT_CODE = re.compile(r"exitcode=0x([0-9a-f]{1,8})")
+_EXIT_CODE = Lazy(r"exitcode=0x([0-9a-f]{1,8})")
 
 
 def _message(case: Case) -> str:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import re
-
 from crashext.engine import blame, kinds, values
 from crashext.engine import waits as waits_engine
 from crashext.engine.blame.names import normalise
 from crashext.engine.case import Case, log_source
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import Culprit
 from crashext.engine.report import Report
 
@@ -78,11 +77,11 @@ def _other_cpu(case: Case, report: Report, name: str) -> None:
 
 
 #: Where a CPU idles (kernel/sched/idle.c, drivers/cpuidle/, arch/*/kernel/process.c).
-_IDLE = re.compile(
+_IDLE = Lazy(
     r"(?:arch_|cpu_do_|poll_|default_|mwait_|intel_)idle\w*|(?:pv_)?native_safe_halt|do_idle"
     r"|acpi_(?:idle_enter|safe_halt)\w*|cpuidle_enter\w*|default_idle_call|power\d_idle\w*"
 )
-_GUEST = re.compile(
+_GUEST = Lazy(
     r"VMware|KVM|QEMU|Bochs|VirtualBox|innotek|Xen|Hyper-?V|Virtual Machine|OpenStack|Nutanix|EC2"
 )
 

@@ -18,6 +18,7 @@ from crashext.engine.blame import roles
 from crashext.engine.blame.names import normalise
 from crashext.engine.kinds import registry
 from crashext.engine.kinds.family import Anchor
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import Explanation, StackFrame
 from crashext.engine.report import Report
 from crashext.engine.values.meaning import Classification
@@ -27,7 +28,7 @@ BUCKET_FRAMES = 3
 
 _VERB = {"read": "read", "write": "write", "execute": "call"}
 
-_UNSTABLE = re.compile(
+_UNSTABLE = Lazy(
     r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,16}\b|(?<=[:#/ =(,])\d+(?=\b)|\bCPU ?#?\d+\b|\bpid[: ]\d+"
 )
 

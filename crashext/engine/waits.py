@@ -7,13 +7,13 @@ semaphore or rwsem. A task that waits for I/O waits for the device, whatever fun
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Optional
 
 from crashext.engine import kinds
 from crashext.engine.blame import role_of
 from crashext.engine.blame.names import normalise
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import WaitingTask, Waits
 from crashext.engine.report import Report
 
@@ -32,7 +32,7 @@ _WAITS: tuple[tuple[str, str], ...] = (
     ("journal", r"jbd2_log_wait_commit|wait_transaction_locked|xfs_log_force\w*"
                 r"|xlog_grant_head_wait"),
 )  # fmt: skip
-_COMPILED = tuple((what, re.compile(pattern)) for what, pattern in _WAITS)
+_COMPILED = tuple((what, Lazy(pattern)) for what, pattern in _WAITS)
 
 
 def waits_of(reports: Sequence[Report], crash: int) -> Optional[Waits]:

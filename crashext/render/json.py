@@ -8,7 +8,6 @@ would lose its low bits without a word. So 64-bit addresses and register values 
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 
@@ -31,5 +30,7 @@ def jsonable(value: Any) -> Any:
 
 def render(value: Any) -> str:
     """JSON text, two spaces of indent, ASCII only (escape sequences in names stay escaped)."""
+    import json  # only answers for a program need it
+
     text = json.dumps(jsonable(value), indent=2, ensure_ascii=True)
     return text.replace("\x7f", "\\u007f") + "\n"  # DEL is ASCII to json, and no character

@@ -22,6 +22,7 @@ from crashext.engine.blame.seen import Choice, Seen, where
 from crashext.engine.exitcode import describe_exit_code
 from crashext.engine.kinds import registry
 from crashext.engine.kinds.family import Anchor
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import Rip, StackFrame
 from crashext.engine.report import LogFrame, Report
 
@@ -36,9 +37,7 @@ _HEADER_INLINE = Category(
 )  # fmt: skip
 
 
-_KERNEL_HEADER = re.compile(
-    r"(?:^|/)include/(?:asm|linux|net|uapi|trace|crypto|generated)[\w-]*/.*\.h$"
-)
+_KERNEL_HEADER = Lazy(r"(?:^|/)include/(?:asm|linux|net|uapi|trace|crypto|generated)[\w-]*/.*\.h$")
 
 
 @dataclass
@@ -198,7 +197,7 @@ def _trusted(frames: Sequence[StackFrame]) -> _Frames:
 
 
 #: Where the processor enters the kernel for a page fault (5.8 and later, and before).
-_FAULT_ENTRY = re.compile(r"(?:asm_)?exc_page_fault$|(?:async_)?page_fault$")
+_FAULT_ENTRY = Lazy(r"(?:asm_)?exc_page_fault$|(?:async_)?page_fault$")
 
 
 def _nearer(frames: Sequence[StackFrame]) -> list[str]:
@@ -264,7 +263,7 @@ def _caller_of_data(
 
 
 #: Who asks for sysrq on behalf of a person: these lead to handle_sysrq() in the ordinary way.
-_SYSRQ_DOORS = re.compile(
+_SYSRQ_DOORS = Lazy(
     r"write_sysrq_trigger|sysrq_\w+|__?handle_sysrq\w*|handle_sysrq|uart_\w+|hvc_\w+|kbd_\w+|tty_\w+"
     r"|serial\w+|input_\w+|atkbd_\w+|usb\w*|hid\w*|xen\w*|virtcons\w*|netconsole\w*"
 )
@@ -320,7 +319,7 @@ def _out_of_memory(trusted: _Frames) -> Choice:
 
 
 #: Trampolines through which BPF programs and ftrace's users run at a function's entry or exit.
-_TRAMPOLINE = re.compile(r"bpf_trampoline_\w+|ftrace_\w*trampoline\w*")
+_TRAMPOLINE = Lazy(r"bpf_trampoline_\w+|ftrace_\w*trampoline\w*")
 
 
 def _traced(trusted: _Frames) -> Optional[Choice]:
@@ -371,7 +370,7 @@ def _recursion(trusted: _Frames) -> Optional[Choice]:
 
 
 #: A task that waits for a grace period: who holds it up is elsewhere, and so is the fault.
-_GRACE = re.compile(r"synchronize_(?:s?rcu|sched|rcu_\w+)|rcu_barrier\w*|cond_synchronize_rcu\w*")
+_GRACE = Lazy(r"synchronize_(?:s?rcu|sched|rcu_\w+)|rcu_barrier\w*|cond_synchronize_rcu\w*")
 
 
 def _grace_period(trusted: _Frames) -> Optional[Choice]:
@@ -430,13 +429,13 @@ _CALLED_BAD = "RIP is no code: the bad function pointer was called from here"
 #: Core code that can itself be what races, though its callers are to blame for faults in it.
 _CORE = frozenset({"rcu", "timer", "work", "scheduler", "device", "plumbing", "allocator"})
 #: Where an interrupt came in, as x86-64, i386, arm64, arm, riscv, powerpc and MIPS name it.
-_INTERRUPT = re.compile(
+_INTERRUPT = Lazy(
     r"(?:asm_)?(?:sysvec_|common_interrupt|call_irq)\w*|do_IRQ|ret_from_intr|\w*apic_timer_interrupt"
     r"|\w+_interrupt|el1h?_(?:64_)?irq\w*|__irq_svc|ret_from_irq|handle_irq_\w+|call_on_irq_stack"
     r"|do_irq|plat_irq_dispatch|hardware_interrupt_common\w*|do_softirq_own_stack"
 )
 #: For a leak: functions that allocate on behalf of their caller.
-_ALLOCATES = re.compile(
+_ALLOCATES = Lazy(
     r"(?:^|_)(?:[kv]|kv)?[mzc]?(?:re)?alloc(?:ate)?(?:_|\d|$)|(?:^|_)\w?dup(?:_|$)|_alloc\w*$"
     r"|^security_|inode_init_always|(?:^|_)create_object|_cache_(?:get|create)$"
 )
@@ -529,7 +528,7 @@ def _reason(found: Category, kind: Optional[str]) -> str:
     return found.reason
 
 
-_TAKES_LOCK = re.compile(r"^(?!.*(?:wait|complet|synchronize|barrier)).*(?:lock|down|mutex|rwsem)")
+_TAKES_LOCK = Lazy(r"^(?!.*(?:wait|complet|synchronize|barrier)).*(?:lock|down|mutex|rwsem)")
 
 
 def _stuck(frame: StackFrame, shown: list[tuple[str, Category]], kind: str) -> str:

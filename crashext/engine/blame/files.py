@@ -8,9 +8,10 @@ that others call with what they hold are helpers, and roles.py names them.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Optional
+
+from crashext.engine.lazy import Lazy
 
 _RULES: tuple[tuple[str, str], ...] = (
     # What prints a report, or checks for one.
@@ -64,7 +65,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("timer", r"kernel/time/(?:timer|hrtimer|sleep_timeout|timer_migration)\.c"),
 )  # fmt: skip
 
-_COMPILED = tuple((role, re.compile(rf"(?:.*/)?(?:{pattern})")) for role, pattern in _RULES)
+_COMPILED = tuple((role, Lazy(rf"(?:.*/)?(?:{pattern})")) for role, pattern in _RULES)
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from typing import NamedTuple, Optional
 
 from crashext.engine.blame.files import role_of
 from crashext.engine.blame.names import normalise, without_noprof
+from crashext.engine.lazy import Lazy
 
 
 class Category(NamedTuple):
@@ -24,11 +25,11 @@ class Category(NamedTuple):
     what: str
     reason: str
     names: frozenset[str]
-    pattern: Optional[re.Pattern[str]] = None
+    pattern: Optional[Lazy[str]] = None
 
 
 def _category(key: str, what: str, reason: str, names: str, pattern: str = "") -> Category:
-    compiled = re.compile(f"^(?:{pattern})$") if pattern else None
+    compiled = Lazy(f"^(?:{pattern})$") if pattern else None
     return Category(key, what, reason, frozenset(names.split()), compiled)
 
 

@@ -9,19 +9,19 @@ and takes the operation; a module's function inside it is nearer to the fault, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Optional
 
 from crashext.engine.blame import roles
 from crashext.engine.blame.names import normalise
 from crashext.engine.blame.seen import Choice, Seen, where
+from crashext.engine.lazy import Lazy
 from crashext.engine.model import Rip
 
 #: Roles of what the watchdog itself runs, before the interrupted code.
 _WATCHER = frozenset({"report", "entry"})
 
-_ENTRY = re.compile(
+_ENTRY = Lazy(
     r"(?:asm_)?(?:sysvec_|common_interrupt|exc_nmi|call_irq)\w*|do_IRQ|ret_from_intr"
     r"|(?:smp_)?\w*apic_timer_interrupt\w*|el1h?_(?:64_)?(?:irq|sync)\w*|el1_interrupt|__irq_svc"
     r"|call_on_irq_stack|end_repeat_nmi|(?:asm_)?exc_nmi|nmi|decrementer_common\w*|handle_int"
@@ -92,7 +92,7 @@ _DISPATCHERS = frozenset(
     ]
 )
 
-_SYSTEM_CALL = re.compile(
+_SYSTEM_CALL = Lazy(
     r"(?:__(?:do|se|x64|ia32|arm64|riscv|s390x?|x32)_|__|k)?(?:compat_)?(?:sys|SyS|SYSC)_(?P<name>\w+)"
 )
 
@@ -127,7 +127,7 @@ def choose(trusted: Sequence[Seen], rip: Optional[Rip]) -> Optional[Choice]:
 
 
 #: Functions of the watchdogs, and of what prints stacks for them.
-_WATCHDOG = re.compile(
+_WATCHDOG = Lazy(
     r"rcu_(?:dump|check|sched_clock|pending)\w*|\w*stall\w*|watchdog\w*|dump_(?:stack|backtrace)\w*"
     r"|show_(?:stack|regs)\w*|nmi_\w+|sched_show_task|hrtimer_interrupt|update_process_times|tick_\w+"
     r"|arch_trigger_\w+|panic"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from crashext.engine.lazy import Lazy
 from crashext.engine.report import EventKind
 
 #: Words, one of which every such line has: the cheap test before the expressions.
@@ -18,10 +19,10 @@ _WORDS = re.compile(
     r"|timeout|I/O error|EXT4-fs error|XFS \(|BTRFS|hard resetting link|SATA link down|livepatch: "
     r"|out-of-tree module|module verification|locksource|hrtimer: interrupt took|controller is down"
 )
-_EXPRESSIONS: tuple[tuple[EventKind, re.Pattern[str]], ...] = (
+_EXPRESSIONS: tuple[tuple[EventKind, Lazy[str]], ...] = (
     (
         "hardware",
-        re.compile(
+        Lazy(
             r"EDAC \w+: .*(?:error|[CU]E )|\[Hardware Error\](?!: Hardware error from APEI)"
             r"|[Ss]oft.?offlin|Memory failure: 0x"
             r"|AER: .*(?:error|Error)|(?:DMAR|AMD-Vi): .*(?:fault|FAULT)"
@@ -30,7 +31,7 @@ _EXPRESSIONS: tuple[tuple[EventKind, re.Pattern[str]], ...] = (
     ),
     (
         "storage",
-        re.compile(
+        Lazy(
             r"nvme.*(?:timeout|controller is down)|blk_update_request|print_req_error"
             r"|critical \w+ error|I/O error|task abort|(?:virtio|hctx).*timeout"
             r"|(?:ata\d|scsi|sd |sr |mmc\d).*(?:timeout|timed out|hard resetting"
@@ -39,17 +40,17 @@ _EXPRESSIONS: tuple[tuple[EventKind, re.Pattern[str]], ...] = (
     ),
     (
         "file-system",
-        re.compile(r"EXT4-fs error|XFS \(.*(?:[Cc]orrupt|I/O error|shut)|BTRFS.*(?:error|corrupt)"),
+        Lazy(r"EXT4-fs error|XFS \(.*(?:[Cc]orrupt|I/O error|shut)|BTRFS.*(?:error|corrupt)"),
     ),
     (
         "livepatch",
-        re.compile(r"livepatch: .{0,80}(?:enabling patch|starting|patching complete)"),
+        Lazy(r"livepatch: .{0,80}(?:enabling patch|starting|patching complete)"),
     ),
-    ("livepatch", re.compile(r"livepatch: enabling patch")),
-    ("module", re.compile(r".{1,64}: (?:loading out-of-tree module|module verification failed)")),
+    ("livepatch", Lazy(r"livepatch: enabling patch")),
+    ("module", Lazy(r".{1,64}: (?:loading out-of-tree module|module verification failed)")),
     (
         "clock",
-        re.compile(
+        Lazy(
             r"clocksource: .*(?:unstable|skew|watchdog)|Clocksource \S+ unstable"
             r"|hrtimer: interrupt took"
         ),

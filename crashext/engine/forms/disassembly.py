@@ -11,14 +11,16 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
+from crashext.engine.lazy import Lazy
+
 #: The line that it begins with.
 HEAD = re.compile(r"(?:\[ ?)?All code\s*")
 #: It has no more lines: the kernel prints 64 bytes.
 LONGEST = 160
-_INSTRUCTION = re.compile(
+_INSTRUCTION = Lazy(
     r"\s*(?P<offset>[0-9a-f]{1,4}):(?P<star>\*)?\s+(?P<bytes>[0-9a-f]{2}(?: [0-9a-f]{2})*)(?=\s|$)"
 )
-_OTHERS = re.compile(r"\s*(?:=+|Code starting with the faulting instruction|\.\.\.)?\s*")
+_OTHERS = Lazy(r"\s*(?:=+|Code starting with the faulting instruction|\.\.\.)?\s*")
 
 
 def is_of_it(text: str) -> bool:

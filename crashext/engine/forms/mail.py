@@ -3,27 +3,25 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from crashext.engine.forms import pages
+from crashext.engine.lazy import Lazy
 
 Numbered = tuple[int, bytes]
 
-_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{1,40}:(?:[ \t]|$)")
-_MAILS = re.compile(
+_HEADER = Lazy(rb"[A-Za-z][A-Za-z0-9-]{1,40}:(?:[ \t]|$)")
+_MAILS = Lazy(
     rb"(?im)^(?:Content-Transfer-Encoding:|MIME-Version:|Content-Type: (?:text|multipart)/)"
 )
-_ENCODING = re.compile(rb"(?i)content-transfer-encoding:\s*\"?([\w-]{1,24})")
-_TYPE = re.compile(rb"(?i)content-type:\s*([\w.+-]{1,40}/[\w.+-]{1,60})")
-_CHARSET = re.compile(rb"(?i)charset=\"?([\w.:-]{1,40})")
-_BOUNDARY = re.compile(rb"(?i)boundary=\"?([^\";\r\n]{1,120})")
-_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{4,}={0,2}$")
+_ENCODING = Lazy(rb"(?i)content-transfer-encoding:\s*\"?([\w-]{1,24})")
+_TYPE = Lazy(rb"(?i)content-type:\s*([\w.+-]{1,40}/[\w.+-]{1,60})")
+_CHARSET = Lazy(rb"(?i)charset=\"?([\w.:-]{1,40})")
+_BOUNDARY = Lazy(rb"(?i)boundary=\"?([^\";\r\n]{1,120})")
+_ESCAPE = Lazy(rb"=([0-9A-Fa-f]{2})")
+_BASE64 = Lazy(rb"[A-Za-z0-9+/]{4,}={0,2}$")
 #: A part that is not read is not kept either.
 _MAX_PART = 64 << 20
 
@@ -163,6 +161,9 @@ def _decoded(part: _Part, body: list[Numbered], plain_seen: bool) -> Iterator[Nu
 
 def _base64(body: list[Numbered]) -> Iterator[Numbered]:
     """The decoded text; each of its lines has the number of the line where it begins."""
+    import base64
+    import zlib
+
     data = bytearray()
     starts: list[tuple[int, int]] = []
     digits = b""
@@ -175,7 +176,7 @@ def _base64(body: list[Numbered]) -> Iterator[Numbered]:
         whole = len(digits) // 4 * 4
         try:
             data += base64.b64decode(digits[:whole])
-        except (binascii.Error, ValueError):
+        except ValueError:  # binascii.Error is one
             pass
         digits = digits[whole:]
     text = bytes(data)

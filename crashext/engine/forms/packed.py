@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
 import importlib
-import lzma
 import zlib
 from collections.abc import Iterator
 from typing import Optional, Protocol
@@ -102,10 +100,18 @@ def _chain(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
 def _new(kind: str) -> _Decompressor:
     if kind == "gzip":
         return _Gzip()
-    return lzma.LZMADecompressor() if kind == "xz" else bz2.BZ2Decompressor()
+    if kind == "xz":
+        import lzma  # only packed logs need it
+
+        return lzma.LZMADecompressor()
+    import bz2
+
+    return bz2.BZ2Decompressor()
 
 
 def _unpack(blocks: Iterator[bytes], kind: str) -> Iterator[bytes]:
+    from lzma import LZMAError
+
     unpacker = _new(kind)
     size = 0
     pending = b""
@@ -119,7 +125,7 @@ def _unpack(blocks: Iterator[bytes], kind: str) -> Iterator[bytes]:
                 unpacker = _new(kind)
             try:
                 data = unpacker.decompress(pending, STEP)
-            except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError):
+            except (zlib.error, LZMAError, OSError, EOFError, ValueError):
                 return
             pending = b""
             size += len(data)

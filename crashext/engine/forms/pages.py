@@ -5,23 +5,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from html import unescape
+
+from crashext.engine.lazy import Lazy
 
 Numbered = tuple[int, bytes]
 
 _PAGE = re.compile(rb"(?i)<(?:!doctype html|html|body|pre|br|div|p|tr|td)(?:\s[^<>]{0,400})?/?>")
-_DOCUMENT = re.compile(rb"(?i)<(?:!doctype html|html|body)\b")
-_BREAK = re.compile(
+_DOCUMENT = Lazy(rb"(?i)<(?:!doctype html|html|body)\b")
+_BREAK = Lazy(
     rb"(?i)(?:<br(?:\s[^<>]{0,80})?/?>|</?(?:p|div|tr|li|pre|h[1-6]|table|blockquote|ul|ol)"
     rb"(?:\s[^<>]{0,400})?>)"
 )
-_PRE = re.compile(rb"(?i)<(/?)pre\b")
-_TAG = re.compile(rb"</?[a-zA-Z][a-zA-Z0-9:-]{0,24}(?:\s[^<>]{0,2000})?/?>|<!--.{0,2000}?-->")
+_PRE = Lazy(rb"(?i)<(/?)pre\b")
+_TAG = Lazy(rb"</?[a-zA-Z][a-zA-Z0-9:-]{0,24}(?:\s[^<>]{0,2000})?/?>|<!--.{0,2000}?-->")
 #: What the kernel prints between angle brackets
-_KERNEL = re.compile(
+_KERNEL = Lazy(
     rb"</?(?:TASK|IRQ|SOFTIRQ|HARDIRQ|NMI|EOI|EOE|ENTRY|ENTRY_TRAMPOLINE|SYSENTER|UNK)>|<[0-9a-f]{2}>"
 )
-_HIDDEN = re.compile(rb"(?i)<(script|style)\b")
+_HIDDEN = Lazy(rb"(?i)<(script|style)\b")
 
 
 def is_page(head: bytes) -> bool:
@@ -72,6 +73,8 @@ def text_of(lines: Iterable[Numbered]) -> Iterator[Numbered]:
             text = _KERNEL.sub(lambda kept: b"\x00" + kept[0][1:-1] + b"\x01", piece)
             text = _TAG.sub(b"", text).replace(b"\x00", b"<").replace(b"\x01", b">")
             if b"&" in text:
+                from html import unescape
+
                 text = unescape(text.decode("utf-8", "replace")).encode("utf-8", "replace")
             yield began, text
     if held:

@@ -17,9 +17,10 @@ line ("login: [   12.3] BUG: …"); then the line is what follows.
 from __future__ import annotations
 
 import re
-from html import unescape
 from re import Match
 from typing import NamedTuple, Optional
+
+from crashext.engine.lazy import Lazy
 
 #: Longer lines are cut, in characters. printk itself cuts at 1 KiB a record (LOG_LINE_MAX); a
 #: joined "Modules linked in:" of a large server has about 4 KiB.
@@ -64,19 +65,19 @@ class Stripped(NamedTuple):
 _STAMP_CALLER = r"\[\s*(\d{1,10}\.\d{1,9})(?:\s*<[^>]{0,20}>)?\](?:\s?\[\s*([TC]\d{1,8})\])?"
 _PRINTK = re.compile(rf"\s*(?:<\d{{1,3}}>)?\s?{_STAMP_CALLER}[ ]?(.*)", re.S | re.A)
 # printk prints six decimals; fewer digits in the middle of a line are something else.
-_INNER = re.compile(r".*\[( {0,4}\d{1,10}\.\d{6})\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S | re.A)
+_INNER = Lazy(r".*\[( {0,4}\d{1,10}\.\d{6})\](?:\[\s*([TC]\d{1,8})\])? (.*)", re.S | re.A)
 _HEADERS = ("BUG: ", "kernel BUG at ", "Kernel panic - ", "WARNING: CPU: ")
-_CALLER = re.compile(r"\s?\[\s*([TC]\d{1,8})\]\s?")
+_CALLER = Lazy(r"\s?\[\s*([TC]\d{1,8})\]\s?")
 # Not a byte of "Code:" at which a line was wrapped: "<48> 8b 45 10".
-_LEVEL = re.compile(r"\s*<\d{1,3}>(?!>|\s*$|\s[0-9a-f]{2}(?:\s|$))")
-_QUOTE = re.compile(r"\s?(?:[A-Z]{2,3}(?=>))?(?:>[ >]?|\|[ |]){1,8}")
+_LEVEL = Lazy(r"\s*<\d{1,3}>(?!>|\s*$|\s[0-9a-f]{2}(?:\s|$))")
+_QUOTE = Lazy(r"\s?(?:[A-Z]{2,3}(?=>))?(?:>[ >]?|\|[ |]){1,8}")
 _QUOTE_STARTS = frozenset(">|ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # release,level,sequence,microseconds,flags[,caller=T1][,…];text
-_KMSG = re.compile(
+_KMSG = Lazy(
     r"\s{0,8}(?:[\w.+~-]{1,64},)?\d{1,4},\d{1,20},(\d{1,20}),[-c+*](?:,([^;]{0,80}))?;(.*)",
     re.S | re.A,
 )
-_FACILITY = re.compile(
+_FACILITY = Lazy(
     r"(?:kern|user|mail|daemon|auth|syslog|lpr|news)\s*:"
     r"(?:emerg|alert|crit|err|warn|notice|info|debug)\s*: "
 )
@@ -90,53 +91,47 @@ _ISO = (
 _MONTH = r"(?:[^\W\d_]{2,8}\.?|\d{1,2}[^\W\d_])"
 _BSD = rf"{_MONTH} [ \d]?\d {_TIME}(?: \d{{4}})?"
 _WEEKDAY = r"(?:[^\W\d_]{1,4}\.? )"
-_STAMP = re.compile(rf"\s*(?:<\d{{1,3}}>(?:1 )?)?{_WEEKDAY}?(?:{_ISO}|{_BSD})[ \t]+")
+_STAMP = Lazy(rf"\s*(?:<\d{{1,3}}>(?:1 )?)?{_WEEKDAY}?(?:{_ISO}|{_BSD})[ \t]+")
 # dmesg -T and -e, crash's log -T, and loggers that put a human stamp into brackets
-_BRACKETED = re.compile(
+_BRACKETED = Lazy(
     rf"\s*\[(?:{_WEEKDAY}?(?:{_ISO}|{_BSD}|[^\W\d_]{{3,5}} [ \d]\d {_TIME} [A-Z]{{3,5}} \d{{4}})"
     r"|[^\W\d_]{3,5} ?[ \d]\d \d\d:\d\d|\s{0,9}\+\s{0,9}\d{1,12}\.\d{1,9}|<\s{0,9}\d{1,12}\.\d{1,9}>"
     # grabserial: since the start, since the line before
     rf"|{_TIME}|\d{{1,9}}\.\d{{6}} \d{{1,9}}\.\d{{6}})\][ ]?"
 )
 # journalctl -o short-unix; CloudWatch counts milliseconds
-_UNIX_STAMP = re.compile(r"(?:\d{9,10}\.\d{1,9}|1\d{12}) ")
+_UNIX_STAMP = Lazy(r"(?:\d{9,10}\.\d{1,9}|1\d{12}) ")
 # containerd and CRI-O put stream and "partial or full" behind their stamp; docker the stream only
-_CONTAINER = re.compile(r"(?:std(?:out|err) [FP] |std(?:out|err) )")
+_CONTAINER = Lazy(r"(?:std(?:out|err) [FP] |std(?:out|err) )")
 # logcat -v threadtime -b kernel: "01-02 03:04:05.678     0     0 W KERNEL  : text"
-_LOGCAT = re.compile(
-    r"(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} +\d+ +\d+ [VDIWEF] \S{0,40} *: "
-)
+_LOGCAT = Lazy(r"(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} +\d+ +\d+ [VDIWEF] \S{0,40} *: ")
 # serial loggers: a counter of five digits; z/VM's console has the CPU's number and a colon
-_COUNTER = re.compile(r"(?:\d{5} (?=\S)|\d\d: (?=[A-Z]|\s*\[))")
-_PROMPT = re.compile(
+_COUNTER = Lazy(r"(?:\d{5} (?=\S)|\d\d: (?=[A-Z]|\s*\[))")
+_PROMPT = Lazy(
     r"(?:\[?[\w.+-]{1,32}@[\w.-]{1,64}[: ][^#$%>\]]{0,80}\]?[#$%>] "
     r"|crash> |\(gdb\) |>>> |(?:~|/|sh-\d\.\d+) ?[#$] |[\w.-]{1,32} login: )"
 )
-_SYSLOG = re.compile(
+_SYSLOG = Lazy(
     r"(?:((?!kern\.)[\w.-]{1,255}) )?(?:\w{3,8}\.\w{3,7} )?"
     r"([\w./@()-]{1,64})(?:\[\d{1,10}\])?: ?(.*)",
     re.S,
 )
 # After a console logger's stamp "divide error: …" looks like "host program: …".
-_NOT_SYSLOG = re.compile(
+_NOT_SYSLOG = Lazy(
     r"(?:divide error|invalid opcode|double fault|stack segment|invalid TSS|fpu exception"
     r"|simd exception|alignment check|iret exception|VE fault|Internal error|Call [Tt]race"
     r"|Hardware name|stack backtrace|Unhandled fault)\b"
 )
-_MONOTONIC = re.compile(
-    r"(?:([\w.-]{1,255}) )?(?:kernel|vmunix|klogd)(?:\[\d{1,10}\])?: (.*)", re.S
-)
-_RFC5424 = re.compile(
-    r"(\S{1,255}) ([\w./-]{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]{0,255}\]) (.*)", re.S
-)
+_MONOTONIC = Lazy(r"(?:([\w.-]{1,255}) )?(?:kernel|vmunix|klogd)(?:\[\d{1,10}\])?: (.*)", re.S)
+_RFC5424 = Lazy(r"(\S{1,255}) ([\w./-]{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]{0,255}\]) (.*)", re.S)
 # What syslogd writes to every terminal has no stamp: " kernel:BUG: soft lockup …".
-_WALL = re.compile(r" {0,8}kernel: ?")
+_WALL = Lazy(r" {0,8}kernel: ?")
 _ANDROID = re.compile(
     r" ?(?:\(\d{1,2}\)\[(\d{1,7}):[^\]]{1,24}\]|\[\d{1,2}:[^\]]{1,24}?:\s*(\d{1,7})\] )", re.A
 )
 # CSI sequences (colours of dmesg, cursor moves of a BIOS on a serial line), ESC c (the reset),
 # character sets, keypad modes; OSC (window titles); and CSI as "less" and "cat -v" show it
-_ESCAPES = re.compile(
+_ESCAPES = Lazy(
     r"(?:\x1b|\^\[|#033)(?:\[[0-9;?=]{0,16}[A-Za-z])"
     r"|\x1b(?:\][^\x07\x1b]{0,255}(?:\x07|\x1b\\)|[()][0-9A-B]|[c=>78MDE])"
 )
@@ -145,11 +140,11 @@ _BLANKS = {
     **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
     **dict.fromkeys((0xAD, 0x180E, *range(0x200B, 0x2010), 0x2060, 0xFEFF)),
 }
-_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
-_MARKDOWN = re.compile(r"\\([_\[\]<>*#+`~|(){}.!=&-])")
-_KMSG_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+_ENTITY = Lazy(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
+_MARKDOWN = Lazy(r"\\([_\[\]<>*#+`~|(){}.!=&-])")
+_KMSG_ESCAPE = Lazy(r"\\x([0-9a-f]{2})")
 # Tags that pages put around parts of a line. None is a mark of the kernel's, nor a byte of "Code:".
-_TAGS = re.compile(
+_TAGS = Lazy(
     r"</?(?:a|b|i|u|p|br|hr|em|li|ol|td|th|tr|tt|ul|div|kbd|pre|code|font|span|samp|strong|table"
     r"|tbody|blockquote)(?:\s[^<>]{0,400})?/?>",
     re.I,
@@ -157,6 +152,8 @@ _TAGS = re.compile(
 
 
 def _entity(match: Match[str]) -> str:
+    from html import unescape  # its table of entities costs more than the rest of this module
+
     return unescape(match[0])
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from crashext.engine.lazy import Lazy
+
 Numbered = tuple[int, bytes]
 
-_HEADER = re.compile(
+_HEADER = Lazy(
     rb"\s?(?P<reason>Panic|Oops|Emergency|Shutdown|Restart|Halt|Poweroff|Unknown)#(?P<count>\d{1,9})"
     rb" Part(?P<part>\d{1,9})\s*$"
 )

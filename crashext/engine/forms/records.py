@@ -7,27 +7,28 @@ A record's message becomes a line, with printk's stamp where the record has the 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 
+from crashext.engine.lazy import Lazy
+
 Numbered = tuple[int, bytes]
 
-_FIELD = re.compile(rb"[ \t]*([A-Z_][A-Z0-9_]{1,63})=(.*)", re.S)
-_JOURNAL = re.compile(
+_FIELD = Lazy(rb"[ \t]*([A-Z_][A-Z0-9_]{1,63})=(.*)", re.S)
+_JOURNAL = Lazy(
     rb"(?m)^[ \t]*(?:__CURSOR|_TRANSPORT|_BOOT_ID|__REALTIME_TIMESTAMP|SYSLOG_IDENTIFIER"
     rb"|_SOURCE_MONOTONIC_TIMESTAMP)="
 )
 #: Keys under which programs put the line itself.
-_MESSAGE = re.compile(
+_MESSAGE = Lazy(
     rb'"(?:MESSAGE|log|message|msg|textPayload|_raw|line)"\s{0,8}:\s{0,8}'
     rb'("(?:[^"\\]|\\.){0,65536}"|\[[\d, ]{0,65536}\])'
 )
-_TIME = re.compile(
+_TIME = Lazy(
     rb'"(?:_SOURCE_MONOTONIC_TIMESTAMP"\s{0,8}:\s{0,8}"(\d{1,18})"|time"\s{0,8}:\s{0,8}(\d{1,10}\.\d{1,9}))'
 )
-_PROGRAM = re.compile(rb'"(?:SYSLOG_IDENTIFIER|_TRANSPORT)"\s{0,8}:\s{0,8}"([^"]{1,64})"')
-_JSON_LINE = re.compile(rb'(?m)^(?:data: )?[\s{\[,-]{0,16}"[\w.@-]{1,60}"\s{0,8}:')
+_PROGRAM = Lazy(rb'"(?:SYSLOG_IDENTIFIER|_TRANSPORT)"\s{0,8}:\s{0,8}"([^"]{1,64})"')
+_JSON_LINE = Lazy(rb'(?m)^(?:data: )?[\s{\[,-]{0,16}"[\w.@-]{1,60}"\s{0,8}:')
 
 
 def is_journal(head: bytes) -> bool:
@@ -115,6 +116,8 @@ def json_messages(lines: Iterable[Numbered]) -> Iterator[Numbered]:
 
 
 def _texts(value: bytes) -> list[bytes]:
+    import json  # only records in JSON need it
+
     try:
         text = json.loads(value.decode("utf-8", "replace"))
         data = bytes(text) if isinstance(text, list) else str(text).encode("utf-8", "replace")

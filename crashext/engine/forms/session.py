@@ -18,35 +18,36 @@ from crashext.engine import arch, kinds
 from crashext.engine.arch.names import Trap
 from crashext.engine.forms.prefix import Line
 from crashext.engine.kinds import Kind, registry
+from crashext.engine.lazy import Lazy
 from crashext.engine.report import LogFrame, LogSymbol, Report
 
 #: A stack of 16 KiB holds no more frames.
 MAX_FRAMES = 2048
 
 _NAME = r"[A-Za-z_.$][\w.$]*"
-_CRASH_FRAME = re.compile(
+_CRASH_FRAME = Lazy(
     rf"#(?P<n>\d{{1,4}}) \[[0-9a-f]{{8,16}}\] (?P<name>{_NAME})(?:\+(?P<offset>\d{{1,9}}|0x[0-9a-f]{{1,8}}))?"
     r" at (?P<address>[0-9a-f]{8,16})(?: \[(?P<module>[\w-]{1,64})\])?",
     re.A,
 )
-_DRGN_FRAME = re.compile(
+_DRGN_FRAME = Lazy(
     rf"#(?P<n>\d{{1,4}}) {{1,4}}(?P<name>{_NAME})(?:\+0x(?P<offset>[0-9a-f]{{1,8}})/0x(?P<size>[0-9a-f]{{1,8}}))?"
     r"(?: \((?P<file>[^\s():]{1,400}):(?P<line>\d{1,8})(?::\d{1,6})?\))?$",
     re.A,
 )
-_GDB_FRAME = re.compile(
+_GDB_FRAME = Lazy(
     rf"#(?P<n>\d{{1,4}}) {{1,4}}(?:0x(?P<address>[0-9a-f]{{8,16}}) in )?(?P<name>{_NAME}) ?\(.{{0,4000}}?\)"
     r"(?: at (?P<file>[^\s:]{1,400}):(?P<line>\d{1,8}))?$",
     re.A,
 )
-_HEAD = re.compile(
+_HEAD = Lazy(
     r'PID: (?P<pid>\d{1,10}) {1,8}TASK: [0-9a-f]{8,16} {1,8}CPU: (?P<cpu>\d{1,6}) {1,8}COMMAND: "(?P<comm>[^"]{0,24})"'
 )
-_BANNER = re.compile(r"(?P<key>RELEASE|PANIC|PID|COMMAND|CPU|VERSION): (?P<value>\S.{0,400})$")
-_EXCEPTION = re.compile(
+_BANNER = Lazy(r"(?P<key>RELEASE|PANIC|PID|COMMAND|CPU|VERSION): (?P<value>\S.{0,400})$")
+_EXCEPTION = Lazy(
     rf"\[exception (?:RIP|EIP): (?:(?P<name>{_NAME})(?:\+(?P<offset>\d{{1,9}}|0x[0-9a-f]{{1,8}}))?|unknown)"
 )
-_REGISTER = re.compile(r"\b(R[A-Z0-9]{1,2}|RFLAGS|ORIG_RAX|CS|SS): {1,2}([0-9a-f]{4,16})\b")
+_REGISTER = Lazy(r"\b(R[A-Z0-9]{1,2}|RFLAGS|ORIG_RAX|CS|SS): {1,2}([0-9a-f]{4,16})\b")
 _X86 = arch.of("x86_64").registers
 
 #: Entry functions, without the prefixes of their generations (arch/x86/entry/entry_64.S, idtentry.h).
@@ -58,9 +59,9 @@ _ENTRIES: dict[str, tuple[Kind, Optional[Trap]]] = {
     "double_fault": (kinds.DOUBLE_FAULT, "#DF"),
     "nmi": (kinds.HARD_LOCKUP, None),
 }
-_ENTRY = re.compile(r"(?:asm_exc_|asm_|exc_|async_)?(?P<name>\w+)")
+_ENTRY = Lazy(r"(?:asm_exc_|asm_|exc_|async_)?(?P<name>\w+)")
 #: Functions of the report itself: what stands below them is what crashed.
-_REPORTING = re.compile(
+_REPORTING = Lazy(
     r"(?:__)?(?:crash_kexec|machine_kexec|crash_setup_regs|oops_end|panic|vpanic|die|die_body|no_context"
     r"|bad_area\w*|do_trap|do_error_trap|do_invalid_op|do_general_protection|page_fault_oops|die_addr"
     r"|kernelmode_fixup_or_oops|bad_area_nosemaphore|do_page_fault|do_user_addr_fault|do_kern_addr_fault"

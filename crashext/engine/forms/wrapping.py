@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from crashext.engine.kinds import panics, registry
+from crashext.engine.lazy import Lazy
 
 #: Nobody wraps narrower than this, in characters.
 NARROWEST = 36
@@ -69,64 +70,60 @@ _NAME = r"[A-Za-z_.$][\w.$]*"
 _ADDRESS = r"\[<\s?[0-9a-f]{8,16}>\]"
 _PLACE = rf"{_NAME}\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}}"
 _TAIL = r"(?: \[[\w-]+(?:\([A-Z+-]*\))?(?: [0-9a-f]{16,64})?\])?"
-_FRAME = re.compile(rf"(?:{_ADDRESS}\s{{1,4}})?(?:\? )?{_PLACE}{_TAIL}(?: \([A-Z]{{1,4}}\))?", re.A)
+_FRAME = Lazy(rf"(?:{_ADDRESS}\s{{1,4}})?(?:\? )?{_PLACE}{_TAIL}(?: \([A-Z]{{1,4}}\))?", re.A)
 #: Any beginning of a frame, be it cut anywhere.
-_FRAME_BEGUN = re.compile(
+_FRAME_BEGUN = Lazy(
     rf"(?:\[<?[0-9a-f]{{0,16}}>?\]?\s{{0,4}})?(?:\?\s?)?"
     rf"(?:{_NAME}(?:\+(?:0(?:x[0-9a-f]{{0,16}}(?:/(?:0(?:x[0-9a-f]{{0,16}})?)?)?)?)?)?)?"
     r"(?: (?:\[[\w-]*(?:\([A-Z+-]*\)?)?(?: [0-9a-f]{0,64})?)?)?",
     re.A,
 )
 #: decode_stacktrace.sh: "f (file.c:1 file.h:2) module"
-_DECODED = re.compile(
+_DECODED = Lazy(
     rf"(?:RIP: [0-9a-f]{{4}}:)?(?:\? )?{_NAME} \([^()\s]{{1,400}}:\d{{1,8}}[^()]{{0,400}}(?:\([^()]{{1,40}}\)[^()]{{0,400}}){{0,8}}\)",
     re.A,
 )
-_MODULE_WORD = re.compile(r"\[?[a-z][\w-]*\]?", re.A)
-_MODULE_NAME = re.compile(r"[\w()+-]{1,80}|unloaded:?|\S{1,80}\]", re.A)
+_MODULE_WORD = Lazy(r"\[?[a-z][\w-]*\]?", re.A)
+_MODULE_NAME = Lazy(r"[\w()+-]{1,80}|unloaded:?|\S{1,80}\]", re.A)
 #: "RIP: 0010:f+0x1/0x2", "IP: …", "pc : …", "NIP [c00…] …": a place behind a name
-_PLACED = re.compile(
+_PLACED = Lazy(
     r"(?:RIP: (?:[0-9a-f]{1,4}:?)?|RIP  ?|IP: |EIP(?: is at|:)|(?:pc|lr|epc|ra) :|(?:PC|LR) is at"
     r"|(?:NIP|LR) )(?P<rest>.*)"
 )
-_MODULE = re.compile(r"\[[\w-]+(?:\([A-Z+-]*\))?(?: [0-9a-f]{16,64})?\](?:\s|$)", re.A)
-_MODULE_OPEN = re.compile(r"\s\[[\w-]*(?P<blank> [0-9a-f]*)?$", re.A)
-_MODULE_REST = re.compile(r"(?P<name>[\w-]*)(?:\([A-Z+-]*\))?(?: ?(?P<id>[0-9a-f]{1,64}))?\]", re.A)
-_SIZE_REST = re.compile(r"[0-9a-f]{1,4}(?= \[|$)")
-_BYTES = re.compile(
-    r"(?:[<(]?[0-9a-f]{1,8}[>)]?|[<(>)])(?:\s+(?:[<(]?[0-9a-f]{1,8}[>)]?|[<(]))*\s*$"
-)
+_MODULE = Lazy(r"\[[\w-]+(?:\([A-Z+-]*\))?(?: [0-9a-f]{16,64})?\](?:\s|$)", re.A)
+_MODULE_OPEN = Lazy(r"\s\[[\w-]*(?P<blank> [0-9a-f]*)?$", re.A)
+_MODULE_REST = Lazy(r"(?P<name>[\w-]*)(?:\([A-Z+-]*\))?(?: ?(?P<id>[0-9a-f]{1,64}))?\]", re.A)
+_SIZE_REST = Lazy(r"[0-9a-f]{1,4}(?= \[|$)")
+_BYTES = Lazy(r"(?:[<(]?[0-9a-f]{1,8}[>)]?|[<(>)])(?:\s+(?:[<(]?[0-9a-f]{1,8}[>)]?|[<(]))*\s*$")
 _X86_REGISTER = (
     r"(?:R(?:AX|BX|CX|DX|SI|DI|BP|SP|0?8|0?9|1[0-5])|CR[0-8]|DR[0-7]|ORIG_RAX|EFLAGS|RFLAGS|FS|GS"
     r"|knlGS|CS|DS|ES|SS|SS:ESP|E(?:AX|BX|CX|DX|SI|DI|BP|SP)|PKRU)"
 )
-_REGISTER_NAME = re.compile(rf"(?:{_X86_REGISTER}:|x\d{{1,2}} ?:|r\d{{1,2}} ?:|sp :|pstate ?:)")
-_REGISTER_LINE = re.compile(
-    rf"(?:{_X86_REGISTER}:|x\d{{1,2}} ?: |r\d{{1,2}} ?: |sp : |pstate ?: |PGD )"
-)
+_REGISTER_NAME = Lazy(rf"(?:{_X86_REGISTER}:|x\d{{1,2}} ?:|r\d{{1,2}} ?:|sp :|pstate ?:)")
+_REGISTER_LINE = Lazy(rf"(?:{_X86_REGISTER}:|x\d{{1,2}} ?: |r\d{{1,2}} ?: |sp : |pstate ?: |PGD )")
 #: With what show_regs() begins its lines (arch/x86/kernel/process_64.c, process_32.c)
-_REGISTERS_BEGIN = re.compile(
+_REGISTERS_BEGIN = Lazy(
     r"(?:R(?:IP|SP|AX|DX|BP|10|13)|FS|CS|CR2|DR0|DR3|PKRU|EAX|ESI|DS|CR0|EIP|x\d{1,2} ?|sp |pstate ?)"
     r":"
 )
-_REGISTERS_REST = re.compile(
+_REGISTERS_REST = Lazy(
     rf"(?:[0-9a-f]{{1,16}}(?:\([0-9a-f]{{4}}\))?(?=\s|$)|{_X86_REGISTER}:|:|\w{{1,6}}: [0-9a-f]{{4}}"
     r"|[0-9a-f]{0,16}\([0-9a-f]{4}\)|P[4UMT][DE]D? [0-9a-f]|[DET]{1,2} [0-9a-f])"
 )
-_NUMBER_END = re.compile(r"(?:^|[\s:])(?P<digits>[0-9a-f]{1,16})$")
-_NUMBER_START = re.compile(r"(?P<digits>[0-9a-f]{1,16})(?=\s|$|\()")
-_TASK_LINE = re.compile(
+_NUMBER_END = Lazy(r"(?:^|[\s:])(?P<digits>[0-9a-f]{1,16})$")
+_NUMBER_START = Lazy(r"(?P<digits>[0-9a-f]{1,16})(?=\s|$|\()")
+_TASK_LINE = Lazy(
     r"CPU: \d{1,6} (?:UID: \d{1,10} )?PID: \d|Pid: \d{1,10}, comm|Not tainted \S|Tainted: [A-Z][ A-Z]"
 )
-_TASK_WHOLE = re.compile(r"(?:Not tainted|Tainted: [A-Z][A-Z -]{0,60}?) {1,40}\d\S* #\d.*", re.A)
+_TASK_WHOLE = Lazy(r"(?:Not tainted|Tainted: [A-Z][A-Z -]{0,60}?) {1,40}\d\S* #\d.*", re.A)
 #: Lines to which nothing can be added.
-_WHOLE = re.compile(
+_WHOLE = Lazy(
     r"(?:Call [Tt]race:|Backtrace:|</?(?:TASK|IRQ|SOFTIRQ|NMI|EOI|EOE|#DF|#DB)>|\]---|^[-=]{8,}"
     r"|\[ cut here \]-*|ttl[ed]:|#PF: (?:supervisor|user) .* mode|#PF: error_code\(0x[0-9a-f]+\) - .*"
     r"(?:page|violation|reserved bit.*))$"
 )
 #: With what the kernel begins a line of a report, so that such a line is nobody's rest.
-_BEGINS = re.compile(
+_BEGINS = Lazy(
     r"(?:BUG: |WARNING: |INFO: |kernel BUG at |Oops|general protection|Internal error|Unable to handle"
     r"|Unhandled fault|RIP: |RIP  \[|EIP|IP: |Code: |Call [Tt]race:|Backtrace:|CPU: \d|Pid: \d"
     r"|Modules linked in:|Hardware name:|Workqueue: |---\[|[-=]{8,}|Kernel panic|Kernel Offset:"
@@ -136,7 +133,7 @@ _BEGINS = re.compile(
     r"|crash> |\(gdb\)|PID: \d| {0,4}#\d|[a-z_]{4,24}:\d)"
 )
 #: The disassembly that decode_stacktrace.sh writes between the lines
-_DISASSEMBLY = re.compile(
+_DISASSEMBLY = Lazy(
     r"\s*[0-9a-f]{1,4}:\*?\t|\s{2,20}[0-9a-f]{1,4}:[*\s]|All code$|Code starting with"
 )
 
@@ -236,7 +233,7 @@ def _frame(
 
 
 #: arm: "[<c010>] (f) from [<c020>] (g+0x1/0x2 [mod])", later "f from g+0x1/0x2"
-_ARM = re.compile(
+_ARM = Lazy(
     rf"(?:\[<[0-9a-f]{{8}}>\] )?\(?{_NAME}(?:\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}})?(?: \[[\w-]+\])?\)?"
     rf" from (?:\[<[0-9a-f]{{8}}>\] )?\(?{_PLACE}{_TAIL}\)?",
     re.A,
@@ -416,7 +413,7 @@ def _known(head: str, bare: str, glues: tuple[str, ...]) -> Optional[str]:
     return best
 
 
-_HEADER_BEGUN = re.compile(
+_HEADER_BEGUN = Lazy(
     r"(?:general protection fault|Internal error|BUG: |WARNING: |(?:rcu: )?INFO: |kernel BUG at"
     r"|Unable to handle|Kernel panic|Unhandled fault|watchdog: BUG)"
 )

@@ -13,6 +13,7 @@ from crashext.engine.cause import crash_of, event_of
 from crashext.engine.forms.prefix import Line
 from crashext.engine.kinds import KINDS, Kind, panics, registry
 from crashext.engine.kinds.family import Ends, Header, Note, Panic, Role
+from crashext.engine.lazy import Lazy
 from crashext.engine.log.builder import ReportBuilder
 from crashext.engine.report import Event, LogSummary, Report
 
@@ -33,7 +34,7 @@ MAX_EVENTS = 200
 #: than this that all report at once is not known, a flood of made-up caller tags is easily made.
 MAX_STREAMS = 1024
 
-_LINUX_VERSION = re.compile(r"Linux version (?P<release>\S{1,200})")
+_LINUX_VERSION = Lazy(r"Linux version (?P<release>\S{1,200})")
 _CUT_HERE = "[ cut here ]"
 _HEADLESS = re.compile(
     r"(?:RIP: 0010:|Modules linked in:|CPU: \d+ (?:UID: \d+ )?PID: |CR2: [0-9a-f]{16}$)"

@@ -14,6 +14,7 @@ from crashext.engine.arch.names import Machine
 from crashext.engine.forms.prefix import Line
 from crashext.engine.kinds import registry
 from crashext.engine.kinds.family import MAIN, Header, Note, Role
+from crashext.engine.lazy import Lazy
 from crashext.engine.log import context, padding, symbols
 from crashext.engine.log.code import parse_code
 from crashext.engine.log.fault import take_abort_line, take_page_fault_line
@@ -35,10 +36,10 @@ MAX_FRAMES = 2048
 MAX_STACKS = 512
 
 _RIP = re.compile(r"RIP: (?P<cs>[0-9a-f]{4}):\s*(?P<rest>.*)")
-_RIP_END = re.compile(r"RIP +(?P<rest>\[<.*)")
-_EIP = re.compile(r"EIP(?: is at |: )(?:(?P<cs>[0-9a-f]{4}):)?\s*(?P<rest>.*)")
+_RIP_END = Lazy(r"RIP +(?P<rest>\[<.*)")
+_EIP = Lazy(r"EIP(?: is at |: )(?:(?P<cs>[0-9a-f]{4}):)?\s*(?P<rest>.*)")
 # 4.10 to 4.17: "RIP: sym+0x1/0x2 RSP: ffffc90000000000"
-_RIP_RSP = re.compile(r"RIP: (?P<rest>[A-Za-z_0][^:]*?) RSP: (?P<stack>[0-9a-f]{16})\s*$")
+_RIP_RSP = Lazy(r"RIP: (?P<rest>[A-Za-z_0][^:]*?) RSP: (?P<stack>[0-9a-f]{16})\s*$")
 _RSP_END = re.compile(r"RSP:? <(?P<value>[0-9a-f]{16})>")
 _CR2_LINE = re.compile(r"CR2: (?P<value>[0-9a-f]{8,16})\s*$")
 _MARK = re.compile(
@@ -53,7 +54,7 @@ _PC_OF: dict[str, Machine] = {
     "NIP": "powerpc",
     "LR": "powerpc",
 }
-_STATE_LINE = re.compile(
+_STATE_LINE = Lazy(
     r"(?:task:(?P<comm>.{1,24}?) +state:\S(?:.{1,60}?\bpid: *(?P<pid>\d{1,10}))?"
     r"|(?P<old>\S.{0,23}?) +[RSDTtXZPI] +(?:[0-9a-f(]|running))"
 )
@@ -69,18 +70,18 @@ _KERNEL_OFFSET = re.compile(
 )
 #: "[<802e62f8>] (demo_xfer) from [<802e7000>] (…)", since 5.18 " demo_xfer from demo_ioctl+…"
 #: (arch/arm/kernel/traps.c: dump_backtrace_entry()).
-_ARM_FRAME = re.compile(
+_ARM_FRAME = Lazy(
     r"\[<[0-9a-f]{8}>\] \([^()]{1,120}\) from \[<[0-9a-f]{8}>\] "
     r"|[\w.]+(?: \[\w+\])? from [\w.]+\+0x"
 )
 #: Lines of one report that tell who has the memory: the table of tasks has one a task.
 MAX_MEMORY_LINES = 4_000
 _KILLED_HEADS = ("Out of memory", "Memory cgroup out of memory", "oom_reaper:")
-_MEMORY_HEADS = re.compile(
+_MEMORY_HEADS = Lazy(
     r"Mem-Info|memory: usage|Memory cgroup stats|Task in |Tasks state|oom-kill:constraint|Node \d"
     r"|active_|\[ *pid *\]"
 )
-_BRACKET_FRAME = re.compile(r"\[<[0-9a-f]{8,16}>\] [\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+")
+_BRACKET_FRAME = Lazy(r"\[<[0-9a-f]{8,16}>\] [\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+")
 _THREAD_INFO = re.compile(r"task: [0-9a-f]{8,16} ti: (?P<ti>[0-9a-f]{8,16}) ")
 
 

@@ -7,6 +7,7 @@ import re
 from re import Match
 from typing import NamedTuple, Optional
 
+from crashext.engine.lazy import Lazy
 from crashext.engine.report import LogModule
 
 
@@ -28,11 +29,11 @@ _CPU = re.compile(
     r"(?:Kdump: loaded )?(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) {1,40}"
     r"(?P<release>[0-9]\S*|\S+(?= #))(?: (?P<version>\S.*))?$"
 )
-_CPU_CUT = re.compile(rf"{_WHO}(?P<comm>.{{1,32}})")
+_CPU_CUT = Lazy(rf"{_WHO}(?P<comm>.{{1,32}})")
 # The beginning of what follows the name, however little of it there is
-_STATE = re.compile(r" (?:Kdump: |Not taint|Tainted: )")
+_STATE = Lazy(r" (?:Kdump: |Not taint|Tainted: )")
 # Before 3.9: "Pid: 1234, comm: insmod Tainted: G  O 2.6.32-504.el6.x86_64 #1 HP …"
-_PID = re.compile(
+_PID = Lazy(
     r"Pid: (?P<pid>[0-9]{1,10}), comm: (?P<comm>.{0,24}?) "
     r"(?P<state>Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>[0-9]\S*)"
     r"(?: (?P<version>#\S*))?"
@@ -88,12 +89,12 @@ class Identity(NamedTuple):
     taint: Optional[str]  # letters, "" when "Not tainted"
 
 
-_TAINT_LINE = re.compile(
+_TAINT_LINE = Lazy(
     r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}?)) +(?P<release>\S{1,100})"
     r"(?: (?P<version>#.{0,200}))?$"
 )
 # lockdep's print_kernel_ident(): "6.1.0 #1 Not tainted"
-_IDENT_LINE = re.compile(
+_IDENT_LINE = Lazy(
     r"(?P<release>[0-9]\S{1,100}) (?P<version>#.{1,200}?) "
     r"(?:Not tainted|Tainted: (?P<taint>[A-Z][A-Za-z -]{0,60}))$"
 )
@@ -132,7 +133,7 @@ def parse_modules(text: str) -> tuple[list[LogModule], Optional[str]]:
     return modules, last_unloaded
 
 
-_UNLOADED_CUT = re.compile(r"\[last(?: unloaded:?.*)?|unloaded: [^\]]*\]")
+_UNLOADED_CUT = Lazy(r"\[last(?: unloaded:?.*)?|unloaded: [^\]]*\]")
 
 
 def continues_modules(text: str) -> bool:

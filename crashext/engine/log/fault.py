@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from crashext.engine.lazy import Lazy
 from crashext.engine.report import Report
 from crashext.engine.words import AccessType
 
@@ -14,7 +15,7 @@ _PF_WORDS = re.compile(
 )
 _PF_CODE = re.compile(r"#PF: error_code\(0x(?P<code>[0-9a-f]{1,16})\) - (?P<why>.{1,60})")
 # 5.0 and 5.1 only: "#PF error: [PROT] [WRITE]", "#PF error: [normal kernel read fault]"
-_PF_FLAGS = re.compile(r"#PF error: (?P<flags>\[.{1,80}\])")
+_PF_FLAGS = Lazy(r"#PF error: (?P<flags>\[.{1,80}\])")
 _ESR = re.compile(r"\s*ESR = 0x(?P<value>[0-9a-f]{1,16})")
 # arm64 spells the syndrome out (arch/arm64/mm/fault.c: mem_abort_decode)
 _ARM64_ABORT = re.compile(

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Optional
 
 from crashext.engine.kinds import registry
+from crashext.engine.lazy import Lazy
 from crashext.engine.report import Report
 from crashext.engine.words import TaskContext
 
 #: What an interrupt has between its entry and its handler.
-_INTERRUPT = re.compile(
+_INTERRUPT = Lazy(
     r"(?:__)?handle_irq|(?:__)?hrtimer_(?:run_queues|interrupt)|(?:asm_|__)?sysvec_|\w*_interrupt$"
     r"|(?:asm_|__)?common_interrupt|do_IRQ|handle_(?:edge|fasteoi|level|percpu)\w*irq|irq_work_run"
     r"|(?:__)?flush_smp_call_function|generic_smp_call_function|el1h?_(?:64_)?irq|ret_from_intr"

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 
+from crashext.engine.lazy import Lazy
+
 #: Lines that any report may hold and that say nothing a field has room for.
 PADDING = re.compile(
     r"(?:PGD |\*pdpt? |\*pde |\[[0-9a-f]{8,16}\] |pgd = |user pgtable: |swapper pgtable: |Mem abort info:"
@@ -17,7 +19,7 @@ PADDING = re.compile(
     r"|other info that might|the existing dependency|(?:but|which lock) |\"echo 0 >|Tainted: \[)"
 )
 #: Rows of a hex dump: old stack dumps, KASAN's shadow, a page's raw words.
-HEX_ROW = re.compile(
+HEX_ROW = Lazy(
     r"[ >\t]*(?:[0-9a-f]{4,16}: ?)?(?:(?:[0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{2}|\?{2})[ \[\]<>]{1,40}){2,}"
     r"(?:[0-9a-f]{1,16}\]?)?(?:  .{0,40})?\s*$"
 )

@@ -11,11 +11,16 @@ import re
 from re import Match, Pattern
 from typing import Optional
 
+from crashext.engine.lazy import Lazy
 from crashext.engine.report import LogFrame, LogSymbol
 
 
 def _compile(regex: str) -> Pattern[str]:
     return re.compile(regex, re.ASCII)  # a digit of another script is no digit of the kernel's
+
+
+def _lazy(regex: str) -> Lazy[str]:
+    return Lazy(regex, re.ASCII)
 
 
 # Rust's mangled names and LLVM's suffixes stay within \w and "."; "$" is from hand-written asm.
@@ -40,27 +45,27 @@ _ADDRESS = r"\[<\s{0,40}(?P<address>[0-9a-f]{8,16}|\(null\))>\]"
 
 # x86's RIP line up to 4.9 has the address twice.
 _ANY = _compile(rf"(?:{_ADDRESS}{_GAP}){{0,2}}{_SYMBOL}")
-_ANY_DECODED = _compile(_DECODED)
+_ANY_DECODED = _lazy(_DECODED)
 # " (P)" and alike at the end: arm64's source of a frame (stack_trace_print, since 6.13).
 _END = r"(?: \([A-Z]{1,4}\))?(?P<inline> \[inline\])?$"
 _FRAME = _compile(rf"(?:{_ADDRESS}{_GAP})?(?P<unreliable>\? )?\s{{0,40}}{_SYMBOL}{_END}")
-_FRAME_DECODED = _compile(rf"(?P<unreliable>\? )?{_DECODED}{_END}")
-_FRAME_INLINE = _compile(rf"(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])$")
+_FRAME_DECODED = _lazy(rf"(?P<unreliable>\? )?{_DECODED}{_END}")
+_FRAME_INLINE = _lazy(rf"(?P<unreliable>\? )?(?P<name>{_NAME}) {_FILE}(?P<inline> \[inline\])$")
 # Offsets that somebody left out, as people do who type a trace into a mail.
-_FRAME_BARE = _compile(
+_FRAME_BARE = _lazy(
     r"(?P<unreliable>\? )?(?P<name>(?=\w{0,200}_)[a-z_][\w.]{2,})"
     r"(?: \[(?P<module>[\w-]+)\])?(?P<inline> \[inline\])?$"
 )
 # arm: "[<c010>] (foo) from [<c020>] (bar+0x10/0x20 [mod])"; later " foo from bar+0x10/0x20".
 # powerpc: "[c00000003ffe3c50] [c0000000009d1b70] foo+0x90/0xc0 (unreliable)".
-_FRAME_ARM = _compile(
+_FRAME_ARM = _lazy(
     rf"(?:\[<[0-9a-f]{{8}}>\] )?"
     rf"\(?{_NAME}(?:\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}})?(?: \[[\w-]+\])?\)? from "
     r"(?:\[<(?P<address>[0-9a-f]{8})>\] )?"
     rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
     rf"(?: {_MODULE})?\)?$"
 )
-_FRAME_POWERPC = _compile(
+_FRAME_POWERPC = _lazy(
     r"\[[0-9a-f]{8,16}\] \[(?P<address>[0-9a-f]{8,16})\] "
     rf"(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
     rf"(?: {_MODULE})?(?P<unreliable> \(unreliable\))?$"
@@ -78,7 +83,7 @@ def _decimal(text: Optional[str]) -> Optional[int]:
     return int(text) if text is not None and len(text) < 9 else None
 
 
-_OUTER = _compile(r"[^\s():\[\]]{1,300}:\d{1,8}")
+_OUTER = _lazy(r"[^\s():\[\]]{1,300}:\d{1,8}")
 
 
 def _outer(text: str) -> tuple[tuple[str, int], ...]:

@@ -6,12 +6,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from backtracking import faults
 
+import crashext.engine
 from crashext.engine.kinds import registry
+from crashext.engine.lazy import Lazy
 
 PACKAGES = ("forms", "log", "kinds")
 
@@ -24,6 +27,8 @@ def patterns() -> dict[str, re.Pattern[Any]]:
         for info in pkgutil.iter_modules(package.__path__):
             module = importlib.import_module(f"crashext.engine.{name}.{info.name}")
             for key, value in vars(module).items():
+                if isinstance(value, Lazy):
+                    value = value.compiled
                 if isinstance(value, re.Pattern):
                     found[f"{name}.{info.name}.{key}"] = value
     rows = [*registry.HEADERS, *registry.NOTES, *registry.PANICS]
@@ -38,6 +43,24 @@ def test_every_expression_is_linear() -> None:
     every = patterns()
     assert len(every) > 250
     assert {name: said for name, one in every.items() if (said := faults(one))} == {}
+
+
+def _lazy(value: object) -> Iterator[Lazy[Any]]:
+    if isinstance(value, Lazy):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _lazy(each)
+
+
+def test_every_lazy_expression_compiles() -> None:
+    found = 0
+    for info in pkgutil.walk_packages(crashext.engine.__path__, "crashext.engine."):
+        for value in vars(importlib.import_module(info.name)).values():
+            for lazy in _lazy(value):
+                assert lazy.compiled.pattern == lazy.pattern
+                found += 1
+    assert found > 180
 
 
 @pytest.mark.parametrize(

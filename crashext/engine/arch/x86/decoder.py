@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Optional
 
 from crashext.engine.arch.code import Decoded, Memory, to_signed
+from crashext.engine.lazy import Lazy
 from crashext.errors import Unknown
 
 #: No x86 instruction is longer (Intel SDM volume 2, 2.3.11).
@@ -107,9 +108,9 @@ def available() -> bool:
 
 _PAIR = re.compile(r"\((%\w+)?,(%\w+)\)")
 _IMPLIED_Q = re.compile(r"^(call|jmp|push|pop|ret|leave)q\b")
-_STRING_SOURCE = re.compile(r"(?<![:\w])\((%[er]si)\)")
-_STRING_DESTINATION = re.compile(r"(?<![:\w])\((%[er]di)\)")
-_STRING_SUFFIX = re.compile(r"\b(stos|lods|scas)[bwlq]\b")
+_STRING_SOURCE = Lazy(r"(?<![:\w])\((%[er]si)\)")
+_STRING_DESTINATION = Lazy(r"(?<![:\w])\((%[er]di)\)")
+_STRING_SUFFIX = Lazy(r"\b(stos|lods|scas)[bwlq]\b")
 
 
 def _objdump_text(text: str, string: bool) -> str:

@@ -16,6 +16,7 @@ from crashext.engine.arch.addresses import AddressLayout, Region
 from crashext.engine.arch.base import Names, Plain, Registers, SystemCall, Variable
 from crashext.engine.arch.names import Machine, Trap
 from crashext.engine.arch.x86 import names
+from crashext.engine.lazy import Lazy
 from crashext.engine.words import AccessType
 from crashext.errors import Unknown
 
@@ -33,7 +34,7 @@ _X86_64 = re.compile(
 _SEGMENT = re.compile(
     r"\b(FS|GS|knlGS): *([0-9a-f]{16})(?:\([0-9a-f]{4}\))?|\b(CS|DS|ES|SS): +([0-9a-f]{4})\b"
 )
-_I386 = re.compile(r"\b(E(?:AX|BX|CX|DX|SI|DI|BP|SP)|CR[0-4]|EFLAGS): +([0-9a-f]{8})\b")
+_I386 = Lazy(r"\b(E(?:AX|BX|CX|DX|SI|DI|BP|SP)|CR[0-4]|EFLAGS): +([0-9a-f]{8})\b")
 _RENAME = {"r08": "r8", "r09": "r9", "knlgs": "kernel_gs"}
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from crashext.engine.arch.x86 import pagefault, paging
+from crashext.engine.lazy import Lazy
 
 #: arch/x86/include/asm/pgtable_types.h
 PRESENT, WRITABLE, USER, PSE, NX = 1, 1 << 1, 1 << 2, 1 << 7, 1 << 63
@@ -23,7 +24,7 @@ PRESENT, WRITABLE, USER, PSE, NX = 1, 1 << 1, 1 << 2, 1 << 7, 1 << 63
 _LEVELS = ("PGD", "P4D", "PUD", "PMD", "PTE")
 _I386 = {"pdpt": "PUD", "pde": "PMD", "pte": "PTE"}
 _ENTRY = re.compile(r"\b(PGD|P4D|PUD|PMD|PTE) (?:BAD|([0-9a-f]{1,16}))(?![0-9a-f])")
-_ENTRY_I386 = re.compile(r"\*(pdpt|pde|pte) = ([0-9a-f]{8,16})\b")
+_ENTRY_I386 = Lazy(r"\*(pdpt|pde|pte) = ([0-9a-f]{8,16})\b")
 
 
 @dataclass(frozen=True)
