@@ -22,45 +22,6 @@ from crashext.engine.blame.names import normalise
 
 DATA = Path(__file__).parents[2] / "data" / "cases"
 TRUTH: dict[str, Any] = json.loads((DATA / "truth.json").read_text())
-#: Cases that are not right yet: a name goes out when it is.
-PENDING: frozenset[str] = frozenset(
-    [
-        "advice-names-helper",
-        "arm32-panic-no-header",
-        "arm32-warn-no-header",
-        "arm64-rcu-stall",
-        "bad-call-unreliable-caller-first",
-        "bad-page-state",
-        "bad-page-state-twice",
-        "bare-names-in-trace",
-        "duplicate-excerpt-then-full",
-        "fetch-of-mapped-kernel-text",
-        "hardware-errors-just-before",
-        "hung-after-nvme-timeout",
-        "hung-owner-in-log",
-        "hung-root-is-first",
-        "nbsp",
-        "not-present-but-walk-says-present",
-        "oom-global-hog",
-        "oom-memcg",
-        "pgalloc-failure",
-        "ppc-hard-lockup",
-        "rcu-callback-all-frames-unreliable",
-        "rcu-stall-vm-paused",
-        "recursion-blame-sentence",
-        "riscv-oops",
-        "second-boot-without-banner",
-        "second-oops-only",
-        "serror-arm64",
-        "softlockup-ipi-wait",
-        "stackprotector-riscv",
-        "swapper-two-cpus",
-        "symbolised-with-file-and-line",
-        "taint-rhel6",
-        "two-warns-second-cut",
-        "vfs-root",
-    ]
-)
 
 
 @cache
@@ -129,10 +90,7 @@ def misses(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", sorted(TRUTH))
 def test_the_answer_is_what_an_expert_would_sign(name: str) -> None:
-    found = misses(name)
-    if found and name in PENDING:
-        pytest.xfail("; ".join(found))
-    assert found == []
+    assert misses(name) == []
 
 
 def test_every_case_has_a_truth() -> None:
