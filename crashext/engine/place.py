@@ -14,7 +14,7 @@ from crashext.engine.kinds import registry as kinds_registry
 from crashext.engine.lazy import Lazy
 from crashext.engine.log.symbols import parse_symbol
 from crashext.engine.model import Culprit, Rip, SourceLocation, StackFrame
-from crashext.engine.report import LogSymbol
+from crashext.engine.report import LogSymbol, Report
 from crashext.errors import Unknown
 
 #: Bytes read around RIP for the disassembly when the function is long.
@@ -276,11 +276,30 @@ def stack(case: Case) -> None:
                 address=rip.address,
             )
         )
+    caller = _in_link_register(report)
+    if caller is not None and (first is None or first.name != caller.function):
+        explanation.stack.append(caller)
     explanation.stack += [frame.shown() for frame in report.frames]
     if case.target.has_memory:
         _add_lines(case, explanation.stack)
     if case.target.has_memory and "stack" in case.reasons:
         explanation.unknown["stack"] = f"from the log only: {case.reasons['stack']}"
+
+
+def _in_link_register(report: Report) -> Optional[StackFrame]:
+    """The caller of a bad pointer, which only the link register still names.
+
+    What was called pushed no frame, so the trace goes on with the caller's caller (arm64's
+    unwinder), or names the caller as the one that returns (arm: ``(caller) from (its caller)``).
+    """
+    if report.rip is None or report.rip.name is not None:
+        return None
+    link = parse_symbol(report.details.get("lr", ""), report.first_line)
+    if link is None or link.name is None or link.offset is None:
+        return None
+    return StackFrame(
+        link.name, link.offset, link.size, link.module, link.file, link.line, address=link.address
+    )
 
 
 #: Frames of a log's stack whose source lines are looked up.
@@ -337,6 +356,20 @@ def _named(case: Case) -> Optional[Culprit]:
     return Culprit(name, module=found["module"], why=reading.named.format(function=name))
 
 
+def _place_of_lock(case: Case, frames: list[StackFrame], index: Optional[int]) -> Optional[Culprit]:
+    """The place that lockdep names, where the stack does not lead to one."""
+    if case.explanation.kind != kinds.LOCKDEP or case.report is None:
+        return None
+    found = blame.named_place(case.report, frames[index].function if index is not None else None)
+    if found is None:
+        return None
+    place, why = found
+    for frame in frames:
+        if frame.function and frame.reliable and normalise(frame.function) == place.name:
+            return Culprit(place.name, frame.file, frame.line, frame.module, why)
+    return Culprit(place.name, module=place.module, why=why)
+
+
 def _unsettled(case: Case, frames: list[StackFrame], index: int) -> str:
     """Why the kind of report leaves open who is to blame, if it does.
 
@@ -388,6 +421,13 @@ def culprit(case: Case) -> None:
         near = _nearest(frames)
         beside = f"; nearest on the stack, for whom it is worth: {near}" if near else ""
         explanation.unknown["culprit"] = case.reading.victim + beside
+        return
+    placed = _place_of_lock(case, frames, index)
+    if placed is not None:
+        explanation.culprit = placed
+        case.doubts.append(kinds_registry.info(explanation.kind).unsettled)
+        if placed.file is None:
+            explanation.unknown["culprit.file"] = "the report names the function only"
         return
     if index is None:
         explanation.unknown["culprit"] = why

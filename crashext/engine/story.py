@@ -143,7 +143,8 @@ def confidence(case: Case) -> None:
         doubts.append(case.report.cut)
     if case.readings:
         doubts.append("what is known can be read as " + ", or as ".join(case.readings))
-    if explanation.kind == kinds.UNKNOWN:
+    nameless = explanation.kind == kinds.UNKNOWN and not (case.reading and case.reading.title)
+    if nameless:
         doubts.append("no known kind of crash fits")
     blind = (
         [key for key in ("rip", "culprit") if getattr(explanation, key) is None]
@@ -158,7 +159,7 @@ def confidence(case: Case) -> None:
     level: Level = "high"
     if doubts or (registry.info(explanation.kind).memory and not agree):
         level = "medium"
-    if len(doubts) > 1 or explanation.kind == kinds.UNKNOWN:
+    if len(doubts) > 1 or nameless:
         level = "low"
     explanation.confidence = level
     alone = explanation.unknown.get("rip.instruction")

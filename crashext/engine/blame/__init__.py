@@ -4,7 +4,8 @@
 * :mod:`names` takes from a function's name what compilers add to it;
 * :mod:`roles` tells a helper from a function that acts for itself, by name (hand-written and
   generated) or by source file (:mod:`files`);
-* :mod:`choose` picks the frame to act on, from frames alone; :mod:`stalls` that of a lockup.
+* :mod:`choose` picks the frame to act on, from frames alone; :mod:`stalls` that of a lockup,
+  :mod:`lockrules` the place that a report of lockdep names.
 """
 
 from crashext.engine.blame.choose import (
@@ -15,6 +16,7 @@ from crashext.engine.blame.choose import (
     is_plumbing,
     role_of,
 )
+from crashext.engine.blame.lockrules import named_place
 from crashext.engine.blame.seen import Choice, where
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "is_about_an_object",
     "is_helper",
     "is_plumbing",
+    "named_place",
     "role_of",
     "where",
 ]

@@ -366,7 +366,8 @@ def _recursion(trusted: _Frames) -> Optional[Choice]:
             f"{' → '.join(reversed(members))} call each other in a circle "
             f"({max(repeated.values())} rounds on the stack)"
         )
-    return Choice(trusted[position].index, why + ", and the kernel stack ran out")
+    doubt = "" if len(members) == 1 else "which function of the circle must stop is not told by it"
+    return Choice(trusted[position].index, why + ", and the kernel stack ran out", doubt=doubt)
 
 
 #: A task that waits for a grace period: who holds it up is elsewhere, and so is the fault.
@@ -463,7 +464,11 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
             continue
         raced = kind == kinds.KCSAN and found is not None and found.key in _CORE
         if found is None or raced or (own and not roles.is_emitted(seen.name, found)):
-            return Choice(seen.index, _why(seen.frame, walk, no_rip_symbol, kind))
+            return Choice(
+                seen.index,
+                _why(seen.frame, walk, no_rip_symbol, kind),
+                doubt=_of_allocator(walk, kind),
+            )
         if found.key == "plumbing" and machinery is None:
             machinery = seen
         if not seen.inherited:  # else the function that it was inlined into follows
@@ -485,6 +490,19 @@ def _outwards(trusted: _Frames, rip: Optional[Rip], kind: Optional[str]) -> Choi
         f"{where(first.frame)} is {_article(what)}, but the stack shows no caller that could be "
         "blamed instead",
     )
+
+
+_ALLOCATING = Lazy(r"alloc")
+
+
+def _of_allocator(walk: _Walk, kind: Optional[str]) -> str:
+    """A fault while memory is handed out: who asked for it is seldom who damaged the free list."""
+    if not registry.info(kind).memory:
+        return ""
+    for name, found in walk.skipped:
+        if found.key == "allocator" and _ALLOCATING.search(name):
+            return f"the fault is in {name}, on memory that somebody else may have damaged before"
+    return ""
 
 
 def _article(what: str) -> str:

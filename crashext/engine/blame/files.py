@@ -40,7 +40,9 @@ _RULES: tuple[tuple[str, str], ...] = (
                r"|cmdline|parser|sort|bsearch|checksum|hweight|siphash|xxhash|uuid|glob|seq_buf"
                r"|crc[\w-]*|libcrc32c|nlattr|cpumask|nodemask|memweight|memcat_p|base64|ucs2_string)\.c"),
     ("string", r"lib/crc/.*|lib/math/.*|lib/raid6/.*"),
-    ("crypto", r"lib/crypto/.*|arch/\w+/crypto/.*|arch/\w+/lib/crypto/.*|crypto/[\w-]+\.c"),
+    ("crypto", r"lib/crypto/.*|arch/\w+/crypto/.*|arch/\w+/lib/crypto/.*"),
+    # Sockets and netlink of crypto/ serve user space, they are no ciphers.
+    ("crypto", r"crypto/(?!af_alg|algif_|algboss|crypto_user|user)[\w-]+\.c"),
     # Given an entry, a node or a container.
     ("counter", r"lib/(?:refcount|percpu-refcount|rcuref|lockref)\.c"),
     ("device", r"lib/kobject\w*\.c|lib/klist\.c"),
@@ -58,7 +60,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("skb", r"net/core/(?:skbuff|skb_fault_injection|page_pool)\.c"),
     ("device", r"drivers/base/(?:core|devres|class|driver|bus|dd|component|map|attribute_container"
                r"|transport_class|devtmpfs)\.c|fs/sysfs/\w+\.c|drivers/base/power/(?:sysfs|main|runtime)\.c"),
-    ("device", r"drivers/usb/core/(?:urb|message|usb|hcd)\.c"),
+    ("device", r"drivers/usb/core/(?:urb|message|usb|hcd)\.c|drivers/i2c/i2c-core-\w+\.c"),
     ("plumbing", r"net/socket\.c"),
     ("work", r"kernel/(?:workqueue|kthread|softirq|task_work|notifier|async|smpboot)\.c"),
     ("rcu", r"kernel/rcu/.*"),

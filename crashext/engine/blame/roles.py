@@ -90,7 +90,7 @@ CATEGORIES = (
         asm_exc_machine_check error_entry error_exit error_return paranoid_entry paranoid_exit
         ret_from_intr handle_stack_overflow kernel_stack_overflow do_trap do_trap_no_signal
         notify_die atomic_notifier_call_chain notifier_call_chain xen_hypercall_callback""",
-        r"_s?text|_etext|el1\w+|__?(?:irq|dabt|pabt|und|fiq)_(?:svc|usr)|ret_(?:fast|slow)_syscall\w*|retint_\w+"
+        r"_s?text|_etext|el1\w+|(?:do_)?handle_IPI|ipi_handler|__?(?:irq|dabt|pabt|und|fiq)_(?:svc|usr)|ret_(?:fast|slow)_syscall\w*|retint_\w+"
         r"|restore_regs_and_return_to_\w+|interrupt_entry|idtentry_\w+|irqentry_\w+"
         r"|tick_(?:periodic|handle|sched|nohz|do|receive|irq)_?\w*|handle_percpu_\w+|generic_handle_\w+|_{0,2}handle_domain_irq|gic_handle_irq"
         r"|update_process_times|timer_interrupt|clockevents_\w+|r4k_\w*handler|c0_compare_interrupt"
@@ -265,7 +265,9 @@ CATEGORIES = (
         dma_pool_free percpu_alloc pcpu_alloc free_percpu pcpu_free_area devm_kmalloc
         devm_kfree kfree_link __kfree_skb kfree_skb consume_skb skb_release_data skb_panic
         skb_over_panic skb_under_panic skb_put skb_push""",
-        r"kmalloc_\w+_noprof|kmem_cache_\w+_noprof|__kmalloc_\w+",
+        # mm/mempolicy.c holds policies too; of it only what allocates is a helper.
+        r"kmalloc_\w+_noprof|kmem_cache_\w+_noprof|__kmalloc_\w+|alloc_pages?_\w+|alloc_pages_vma"
+        r"|(?:vma_)?(?:__)?folio_alloc\w*|kernel_init_(?:free_)?pages|__get_free_pages",
     ),
     _category(
         "io", "register access helper", "its caller handed it the bad address",
@@ -274,6 +276,9 @@ CATEGORIES = (
         iowrite32_rep native_read_msr native_write_msr native_read_msr_safe
         native_write_msr_safe ex_handler_msr_mce rdmsr_safe_on_cpu wrmsr_safe_on_cpu
         __rdmsr_on_cpu __wrmsr_on_cpu""",
+        # include/asm-generic/io.h, lib/logic_pio.c, lib/iomap.c
+        r"(?:__raw_|__)?(?:read|write)s?[bwlq](?:_relaxed)?|logic_(?:in|out)s?[bwl]"
+        r"|_?(?:in|out)s?[bwl](?:_p)?|io(?:read|write)(?:8|16|32|64)\w*",
     ),
     _category(
         "device", "driver-core function", "its caller handed it a device or file that is not sound",
@@ -285,8 +290,13 @@ CATEGORIES = (
         kernfs_put internal_create_group dpm_sysfs_remove dpm_sysfs_add devres_release_all
         release_nodes devres_release_group unregister_netdev unregister_netdevice_queue
         unregister_netdevice_many rollback_registered rollback_registered_many
-        unregister_netdevice_many_notify cdev_del cdev_add""",
-        r"usb_(?:submit|kill|unlink|poison)_urb\w*|usb_(?:control|bulk|interrupt)_msg\w*"
+        unregister_netdevice_many_notify cdev_del cdev_add device_create device_create_vargs
+        device_destroy device_find_child device_for_each_child tty_register_device
+        tty_register_device_attr tty_unregister_device tty_register_driver tty_unregister_driver
+        misc_register misc_deregister __unregister_client __unregister_dummy""",
+        r"i2c_(?:add|del|register)_\w*adapter|i2c_(?:un)?register_device|i2c_new_\w+|__?i2c_transfer"
+        r"|i2c_transfer\w*|i2c_smbus_\w+"
+        r"|usb_(?:submit|kill|unlink|poison)_urb\w*|usb_(?:control|bulk|interrupt)_msg\w*"
         r"|usb_start_wait_urb|usb_internal_control_msg|usb_hcd_\w+",
     ),
     _category(

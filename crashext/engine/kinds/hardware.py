@@ -58,6 +58,19 @@ _REMARKS = (
         advice="look at the device accesses before that code: a register of a device without clock or "
         "power, a wrong bus address, or a fault of memory or bus (RAS records, firmware's log)",
     ),
+    # arch/arm64/mm/fault.c, arch/arm/mm/fsr-*.c: fault_info of do_sea() and of do_bad()
+    Remark(
+        r"^(?:Internal error|Unhandled fault): (?:synchronous external abort|external abort on "
+        r"(?:non-)?linefetch|imprecise external abort|(?:synchronous )?parity(?: or ECC)? error)",
+        title="external abort",
+        event=(
+            "the memory system answered an access with an error: no device or memory is at that "
+            "address, or it has no clock or power",
+        ),
+        advice="see which device or memory the address belongs to, and whether its clock, power and "
+        "reset were on; for ordinary memory see the RAS records and the firmware's log",
+        doubt="an external abort tells that the hardware refused, not why",
+    ),
 )
 
 FAMILY = Family(

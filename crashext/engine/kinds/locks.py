@@ -23,6 +23,10 @@ _LOCKDEP = (
     Section(rf"{TASK_SLASH} is (?P<acting>trying to (?:acquire|release) lock.{{0,80}}|freeing memory .{{1,120}}|exiting the .{{1,80}}|leaving the kernel with locks still held)"),
     Section(r"-> #(?P<link>\d{1,4}) \((?P<link_lock>.{1,80}?)\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?:", "lock chain #{link} ({link_lock})"),
     Section(r"(?:[0-9a-f]{8,16} )?(?P<lock_line>\(.{1,80}\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?, at: .{1,200})"),
+    # lockdep_print_held_locks(): the task's locks, the oldest first
+    Section(r"#0: {1,2}(?:[0-9a-f]{8,16} )?(?P<held_first>\(.{1,80}\)\{[^}]{0,16}\}(?:-\{[^}]{0,16}\})?, at: .{1,200})"),
+    # print_ip_sym() after "is trying to release lock (…) at:"
+    Section(r"\[<[0-9a-fx]{8,18}>\] (?P<released_at>[A-Za-z_][\w.]{0,119}(?:\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8})?(?: \[[\w-]{1,64}\])?)"),
     Section(r"stack backtrace:", MAIN),
     # kernel/locking/rtmutex-debug.c: debug_rt_mutex_print_deadlock()
     Section(rf"{TASK_SLASH}'s \[blocked\] stackdump:", "blocked"),
@@ -105,7 +109,7 @@ _REMARKS = (
         _LOCKDEP_HEAD + r"(?:.{1,40} still has locks held|lock held (?:when|at) )",
         title="",
         event=(
-            "the task kept a lock that it had to release before: {held_lock}",
+            "the task kept a lock that it had to release before: {held_first}",
             "the task kept a lock that it had to release before",
         ),
         advice="look at where the lock in the report was taken: a path from there returns without "

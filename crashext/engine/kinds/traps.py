@@ -11,6 +11,7 @@ from crashext.engine.kinds.family import (
     KindInfo,
     Needle,
     Panic,
+    Remark,
     Role,
     Step,
 )
@@ -31,7 +32,19 @@ _HEADERS = (
     Header("general-protection", Role.DIE, "invalid TSS: ", rf"invalid TSS: {DIE}", fatal=True, trap="#TS"),
     Header("general-protection", Role.DIE, "segment not present: ", rf"segment not present: {DIE}", fatal=True, trap="#NP"),
     Header("invalid-opcode", Role.DIE, "Internal error: Oops - ", rf"Internal error: Oops - [Uu]ndefined instruction: {ESR}", fatal=True),
+    Header("bad-pointer", Role.DIE, "C alignment exception: ", rf"Internal error: (?:Oops - )?(?:SP/)?PC alignment exception: (?:0{{8}})?(?=8[ab][0-9a-f]{{6}} ){ESR}", fatal=True, access="execute"),
     Header("split-lock", Role.START, "_lock trap at", rf"(?:x86/split lock detection: )?#(?P<exception>AC|DB): {TASK} took a (?P<bug>split_lock|bus_lock) trap at address: (?P<user_address>0x[0-9a-f]{{1,16}})"),
+)
+# ESR_ELx.EC (Arm ARM D17.2.37) 0x22: the pc; 0x26: the stack pointer. Both print one text until 5.17.
+_EC = r"(?:0{{8}})?(?={ec}[0-9a-f]{{6}} )"
+_REMARKS = (
+    Remark(
+        r"^Internal error: (?:Oops - )?(?:SP/)?SP(?:/PC)? alignment exception: " + _EC.format(ec="9[ab]"),
+        title="stack pointer not aligned",
+        event=("the stack pointer is not a multiple of 16: it was overwritten, or restored wrongly",),
+        advice="read the function's prologue and epilogue, and assembly near it: who changes the "
+        "stack pointer, or the place that it is restored from?",
+    ),
 )
 _PANICS = (
     Panic(r"Machine halted\.?", "double-fault", ("double-fault", "stack-overflow",)),
@@ -94,5 +107,6 @@ FAMILY = Family(
     ),
     headers=_HEADERS,
     panics=_PANICS,
+    remarks=_REMARKS,
     needles=_NEEDLES,
 )

@@ -207,6 +207,8 @@ class ReportBuilder:
                 self._site(value, line)
             elif name == "instruction":
                 self.pc = int(value, 16) if self.pc is None else self.pc
+            elif name in ("lock_line", "held_first") and value.endswith("[inline]"):
+                continue  # of a symbolised log: the line of the function itself follows
             elif name == "lock_line":
                 which = "held_lock" if "wanted_lock" in report.details else "wanted_lock"
                 report.details.setdefault(which, value.strip())

@@ -62,8 +62,9 @@ _FRAME_ARM = _lazy(
     rf"(?:\[<[0-9a-f]{{8}}>\] )?"
     rf"\(?{_NAME}(?:\+0x[0-9a-f]{{1,16}}/0x[0-9a-f]{{1,16}})?(?: \[[\w-]+\])?\)? from "
     r"(?:\[<(?P<address>[0-9a-f]{8})>\] )?"
-    rf"\(?(?P<name>{_NAME})\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
-    rf"(?: {_MODULE})?\)?$"
+    rf"\(?(?P<name>{_NAME})(?:\+0x(?P<offset>[0-9a-f]{{1,16}})/0x(?P<size>[0-9a-f]{{1,16}})"
+    rf"(?: {_MODULE})?(?: {_FILE})?| (?P<file_inlined>[^\s():\[\]]+):(?P<line_inlined>\d{{1,8}})"
+    r"(?P<inline> \[inline\]))\)?$"
 )
 _FRAME_POWERPC = _lazy(
     r"\[[0-9a-f]{8,16}\] \[(?P<address>[0-9a-f]{8,16})\] "
@@ -104,8 +105,8 @@ def _symbol(match: Match[str], line_no: int) -> LogSymbol:
         module=groups.get("module"),
         address=address,
         line_no=line_no,
-        file=groups.get("file"),
-        line=_decimal(groups.get("line")),
+        file=groups.get("file") or groups.get("file_inlined"),
+        line=_decimal(groups.get("line") or groups.get("line_inlined")),
         outer=_outer(groups.get("outer") or ""),
     )
 

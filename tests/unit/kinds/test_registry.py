@@ -26,7 +26,7 @@ MADE = frozenset(
     ["access", "cpus", "held_lock", "wanted_lock", "allocated_in", "freed_in", "message"]
 )
 #: Details that are read by name: the sentence's seconds, the machine's instruction.
-READ_BY_NAME = frozenset(("seconds", "instruction", "polled", "stamp", "vendor"))
+READ_BY_NAME = frozenset(("seconds", "instruction", "polled", "stamp", "vendor", "released_at"))
 
 ROWS = [
     pytest.param(row, id=f"{family.name}-{row.pattern[:40]}")
