@@ -108,7 +108,7 @@ IPI = """\
 [   12.500003] 5.10.0-28-armmp #1 Not tainted
 [   12.500004] -----------------------------
 [   12.500005] loggerd/95 is trying to lock:
-[   12.500006] 83711010 (&pool->lock){..-.}-{3:3}, at: spin_lock include/linux/spinlock.h:354 [inline]
+[   12.500006] 83711010 (&pool->lock){..-.}-{3:3}, at: spin_lock linux/spinlock.h:354 [inline]
 [   12.500007] 83711010 (&pool->lock){..-.}-{3:3}, at: pool_flush_cpu+0x2a8/0x558 mm/pool.c:41
 [   12.500008] other info that might help us debug this:
 [   12.500009] context-{2:2}
