@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# ruff: noqa: E501 -- a line of a log is as long as the kernel prints it
 """The place to act on, where the stack alone leads to a helper or to machinery.
 
 The logs are written in the forms of the kernels' print routines.
@@ -66,41 +67,41 @@ HELD = """\
 [   77.100014]  arch_do_signal_or_restart+0x31/0x270
 """
 FLUSH = """\
-[  9.01] ======================================================
-[  9.02] WARNING: possible circular locking dependency detected
-[  9.03] 6.1.0-18-amd64 #1 Not tainted
-[  9.04] ------------------------------------------------------
-[  9.05] kworker/1:2/143 is trying to acquire lock:
-[  9.06] ffffc900002b7e48 ((work_completion)(&r->refill)){+.+.}-{0:0}, at: process_one_work+0x1f1/0x5a0
-[  9.07]
-[  9.08] but task is already holding lock:
-[  9.09] ffff888100a5e148 ((wq_completion)ring_wq){+.+.}-{0:0}, at: process_one_work+0x1c4/0x5a0
-[  9.10]
-[  9.11] which lock already depends on the new lock.
-[  9.12]
-[  9.13] the existing dependency chain (in reverse order) is:
-[  9.14]
-[  9.15] -> #1 ((wq_completion)ring_wq){+.+.}-{0:0}:
-[  9.16]        __flush_workqueue+0x15f/0x4b0
-[  9.17]        ring_stop+0x4e/0x90 [ring]
-[  9.18]        ring_ioctl+0x8a/0x120 [ring]
-[  9.19]
-[  9.20] -> #0 ((work_completion)(&r->refill)){+.+.}-{0:0}:
-[  9.21]        __lock_acquire+0x13c4/0x2190
-[  9.22]        lock_acquire+0xd1/0x2d0
-[  9.23]        process_one_work+0x24b/0x5a0
-[  9.24]        worker_thread+0x52/0x3b0
-[  9.25]
-[  9.26] stack backtrace:
-[  9.27] CPU: 1 PID: 143 Comm: kworker/1:2 Not tainted 6.1.0-18-amd64 #1
-[  9.28] Call Trace:
-[  9.29]  check_noncircular+0x103/0x120
-[  9.30]  __lock_acquire+0x13c4/0x2190
-[  9.31]  lock_acquire+0xd1/0x2d0
-[  9.32]  process_one_work+0x24b/0x5a0
-[  9.33]  worker_thread+0x52/0x3b0
-[  9.34]  kthread+0xf2/0x120
-[  9.35]  ret_from_fork+0x22/0x30
+[  201.000001] ======================================================
+[  201.000002] WARNING: possible circular locking dependency detected
+[  201.000003] 6.1.0-18-amd64 #1 Not tainted
+[  201.000004] ------------------------------------------------------
+[  201.000005] kworker/1:2/143 is trying to acquire lock:
+[  201.000006] ffffc900002b7e48 ((work_completion)(&ring->refill)){+.+.}-{0:0}, at: process_one_work+0x1f1/0x5a0
+[  201.000007]
+[  201.000008] but task is already holding lock:
+[  201.000009] ffff888100a5e148 ((wq_completion)ring_wq){+.+.}-{0:0}, at: process_one_work+0x1c4/0x5a0
+[  201.000010]
+[  201.000011] which lock already depends on the new lock.
+[  201.000012]
+[  201.000013] the existing dependency chain (in reverse order) is:
+[  201.000014]
+[  201.000015] -> #1 ((wq_completion)ring_wq){+.+.}-{0:0}:
+[  201.000016]        __flush_workqueue+0x15f/0x4b0
+[  201.000017]        ring_stop+0x4e/0x90 [ring]
+[  201.000018]        ring_ioctl+0x8a/0x120 [ring]
+[  201.000019]
+[  201.000020] -> #0 ((work_completion)(&ring->refill)){+.+.}-{0:0}:
+[  201.000021]        __lock_acquire+0x13c4/0x2190
+[  201.000022]        lock_acquire+0xd1/0x2d0
+[  201.000023]        process_one_work+0x24b/0x5a0
+[  201.000024]        worker_thread+0x52/0x3b0
+[  201.000025]
+[  201.000026] stack backtrace:
+[  201.000027] CPU: 1 PID: 143 Comm: kworker/1:2 Not tainted 6.1.0-18-amd64 #1
+[  201.000028] Call Trace:
+[  201.000029]  check_noncircular+0x103/0x120
+[  201.000030]  __lock_acquire+0x13c4/0x2190
+[  201.000031]  lock_acquire+0xd1/0x2d0
+[  201.000032]  process_one_work+0x24b/0x5a0
+[  201.000033]  worker_thread+0x52/0x3b0
+[  201.000034]  kthread+0xf2/0x120
+[  201.000035]  ret_from_fork+0x22/0x30
 """
 IPI = """\
 [   12.500001] =============================
