@@ -33,7 +33,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("sanitizer", r"mm/(?:kasan|kfence|kmsan)/.*|kernel/kcsan/.*"),
     # Given a pointer and a length, or a string.
     ("copy", r"lib/(?:iov_iter|usercopy|strncpy_from_user|strnlen_user)\.c"
-             r"|mm/(?:usercopy|maccess)\.c"),
+             r"|(?:arch/\w+/)?mm/(?:usercopy|maccess)\.c"),
     ("io", r"lib/iomap\w*\.c|arch/x86/lib/(?:iomem|msr\S*|cache-smp)\.[cS]"),
     ("copy", r"arch/\w+/lib/.*"),
     ("string", r"lib/(?:string\w*|vsprintf|kstrtox|hexdump|bitmap\w*|find_bit\w*|ctype|argv_split"
@@ -41,7 +41,7 @@ _RULES: tuple[tuple[str, str], ...] = (
                r"|crc[\w-]*|libcrc32c|nlattr|cpumask|nodemask|memweight|memcat_p|base64|ucs2_string)\.c"),
     ("string", r"lib/crc/.*|lib/math/.*|lib/raid6/.*"),
     ("crypto", r"lib/crypto/.*|arch/\w+/crypto/.*|arch/\w+/lib/crypto/.*"),
-    # Sockets and netlink of crypto/ serve user space, they are no ciphers.
+    # Sockets and netlink of crypto/ serve user space; fs/crypto and drivers/crypto are others.
     ("crypto", r"crypto/(?!af_alg|algif_|algboss|crypto_user|user)[\w-]+\.c"),
     # Given an entry, a node or a container.
     ("counter", r"lib/(?:refcount|percpu-refcount|rcuref|lockref)\.c"),
@@ -67,7 +67,12 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("timer", r"kernel/time/(?:timer|hrtimer|sleep_timeout|timer_migration)\.c"),
 )  # fmt: skip
 
-_COMPILED = tuple((role, Lazy(rf"(?:.*/)?(?:{pattern})")) for role, pattern in _RULES)
+_COMPILED = tuple((role, Lazy(pattern)) for role, pattern in _RULES)
+#: Up to the top of the kernel's tree, in a path that begins somewhere else.
+_ABOVE_TREE = Lazy(
+    r"/(?:.*?/)??(?=(?:arch|block|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|rust"
+    r"|samples|security|sound|tools|virt)/)"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -78,6 +83,9 @@ def role_of(file: str) -> Optional[str]:
     folder.
     """
     path = file[2:] if file.startswith("./") else file
+    above = _ABOVE_TREE.match(path)
+    if above is not None:
+        path = path[above.end() :]
     for role, pattern in _COMPILED:
         if pattern.fullmatch(path):
             return role

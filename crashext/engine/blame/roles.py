@@ -355,7 +355,12 @@ CATEGORIES = (
         folio_mapping put_pages_list release_pages folios_put get_page get_user_pages
         do_read_cache_page do_read_cache_folio wait_on_page_read
         dget dput fast_dput __dput lockref_get_not_dead iput igrab fput __fput_sync
-        inc_nlink drop_nlink set_nlink clear_nlink""",
+        inc_nlink drop_nlink set_nlink clear_nlink truncate_inode_pages
+        truncate_inode_pages_range truncate_inode_pages_final truncate_pagecache
+        invalidate_inode_pages2 invalidate_inode_pages2_range invalidate_mapping_pages
+        filemap_fdatawait filemap_fdatawait_range __filemap_fdatawait_range
+        filemap_fdatawait_keep_errors filemap_write_and_wait filemap_write_and_wait_range
+        filemap_fdatawrite filemap_fdatawrite_range __filemap_fdatawrite_range""",
     ),
     _category(
         "plumbing", "part of the kernel's calling machinery",

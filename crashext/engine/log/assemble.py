@@ -51,6 +51,8 @@ class _Stream:
 
     def __init__(self) -> None:
         self.builder: Optional[ReportBuilder] = None
+        #: A report in whose trace this one began: without caller tags two CPUs' lines mix.
+        self.interrupted: Optional[ReportBuilder] = None
         self.gap = 0
         self.last = 0  # number of its last line
         self.notes: deque[tuple[Note, Match[str], Line]] = deque(maxlen=4)
@@ -143,6 +145,8 @@ class Assembler:
             self._event(line, bare)
         if builder is None:
             return
+        if stream.interrupted is not None and self._goes_on(line, builder, stream):
+            return
         if builder.absorb(line):
             stream.gap = 0
             if line.number - builder.report.first_line > MAX_REPORT_LINES:
@@ -151,6 +155,17 @@ class Assembler:
         stream.gap += 1
         if stream.gap > MAX_GAP:
             self._close(stream)
+
+    @staticmethod
+    def _goes_on(line: Line, builder: ReportBuilder, stream: _Stream) -> bool:
+        """A frame before the new report's own "Call Trace:" goes on with the older one's."""
+        interrupted = stream.interrupted
+        if interrupted is None or not line.text.startswith(" ") or "+0x" not in line.text:
+            return False
+        if builder.traced or builder.in_trace(line):
+            stream.interrupted = None
+            return False
+        return interrupted.absorb_frame(line)
 
     def _event(self, line: Line, bare: str) -> None:
         """A line outside of any report that is a sign all the same; the last ones are kept."""
@@ -176,12 +191,15 @@ class Assembler:
         builder.headless = True
         builder.report.cut = "the log begins inside it"
         builder.absorb(line)
-        self._add(builder, stream)
+        self._add(builder, stream, line)
 
-    def _add(self, builder: ReportBuilder, stream: _Stream) -> None:
+    def _add(self, builder: ReportBuilder, stream: _Stream, line: Line) -> None:
         self._cut_off(stream)
+        stream.interrupted = None
         if stream.builder is not None:
             stream.builder.closed = True
+            if not stream.builder.ended and stream.builder.in_trace(line):
+                stream.interrupted = stream.builder
         self._attach(stream, builder)
         self._builders.append(builder)
         # Two at a time, for reports that are still open cannot go and may have made a backlog.
@@ -258,7 +276,7 @@ class Assembler:
         self, header: Header, match: Match[str], line: Line, stream: _Stream
     ) -> ReportBuilder:
         builder = ReportBuilder(header, match, line, self._boots)
-        self._add(builder, stream)
+        self._add(builder, stream, line)
         report = builder.report
         for note_header, note_match, note_line in stream.notes:
             if line.place - note_line.place <= NOTE_REACH and self._fits(note_header, header):

@@ -263,6 +263,19 @@ class ReportBuilder:
             self.report.last_line = max(self.report.last_line, line.end)
         return taken
 
+    def in_trace(self, line: Line) -> bool:
+        """Whether the lines of this line's caller are frames of a trace that has begun."""
+        cursor = self._cursors.get(line.caller)
+        return cursor is not None and cursor.in_trace
+
+    def absorb_frame(self, line: Line) -> bool:
+        """A frame of the open trace, after lines of another report; False for any other line."""
+        cursor = self._cursors.get(line.caller)
+        if cursor is None or not self._trace_line(line.text, line, cursor):
+            return False
+        self.report.last_line = max(self.report.last_line, line.end)
+        return True
+
     def begin_panic(self, line: Line) -> None:
         """panic() prints a stack of its own, which is not the report's …"""
         cursor = self._cursors.setdefault(line.caller, _Cursor(self.report.frames))

@@ -7,6 +7,7 @@ from typing import Optional
 import pytest
 
 from crashext.engine.blame import roles
+from crashext.engine.blame.files import role_of
 from crashext.engine.blame.names import normalise
 
 
@@ -97,3 +98,25 @@ def test_no_function_is_in_two_categories() -> None:
 def test_category_keys_are_unique() -> None:
     keys = [entry.key for entry in roles.CATEGORIES]
     assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("file", "role"),
+    [
+        ("lib/string.c", "string"),
+        ("./lib/string.c", "string"),
+        ("/build/linux-6.1.90/lib/string.c", "string"),
+        ("/usr/src/linux/arch/x86/lib/getuser.S", "copy"),
+        # of the same names, but a driver's and a file system's own
+        ("drivers/net/wireless/lib/string.c", None),
+        ("/usr/src/linux/drivers/net/wireless/lib/string.c", None),
+        ("fs/crypto/crypto.c", None),
+        ("drivers/crypto/engine.c", None),
+        ("crypto/aead.c", "crypto"),
+        # sockets of user space, no ciphers
+        ("crypto/af_alg.c", None),
+        ("crypto/algif_hash.c", None),
+    ],
+)
+def test_a_rule_is_of_the_kernels_own_folder(file: str, role: Optional[str]) -> None:
+    assert role_of(file) == role
