@@ -424,6 +424,8 @@ CATEGORIES = (
         pci_device_probe pci_call_probe __pci_register_driver device_release_driver_internal
         driver_detach bus_remove_driver driver_unregister pci_unregister_driver
         pci_device_remove platform_remove blocking_notifier_call_chain raw_notifier_call_chain
+        call_netdevice_notifiers call_netdevice_notifiers_info call_netdevice_notifiers_extack
+        call_netdevice_notifiers_mtu call_inetaddr_notifiers call_netevent_notifiers
         __blocking_notifier_call_chain srcu_notifier_call_chain task_work_run
         call_usermodehelper_exec_async async_run_entry_fn""",
         r"__(?:x64|ia32|arm64|riscv|s390x?|se|do|x32)_(?:compat_)?sys_\w+|S[yY](?:S|SC)_\w+"

@@ -66,10 +66,10 @@ _PANICS = (
 )
 _NEEDLES = (
     Needle(b"WARNING: ", b"WARNING:"),
-    Needle(b"something is seriously wrong"),
+    Needle(b"something is seriously wrong", b"gywg"),
     Needle(b"sysfs: cannot create duplicate"),
-    Needle(b"unregister_netdevice: waiting for"),
-    Needle(b"VFS: Busy inodes after unmount"),
+    Needle(b"unregister_netdevice: waiting for", b"gv:wg"),
+    Needle(b"VFS: Busy inodes after unmount", b"VFS:B"),
 )
 # fmt: on
 

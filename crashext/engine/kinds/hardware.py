@@ -42,8 +42,8 @@ _PANICS = (
     Panic(r"(?:Fatal [Mm]achine check|Fatal local machine check|Machine check|Timeout: Not all CPUs entered broadcast exception handler|Uncorrected hardware memory error|Asynchronous SError Interrupt|Fatal hardware error!)", "machine-check", ("machine-check",)),
 )
 _NEEDLES = (
-    Needle(b"[Hardware Error]: "),
-    Needle(b"Machine Check Exception: "),
+    Needle(b"[Hardware Error]: ", b"[HwE]:"),
+    Needle(b"Machine Check Exception: ", b"MCkExp:"),
 )
 # fmt: on
 

@@ -29,8 +29,8 @@ _HEADERS = (
     Header("leak", Role.START, "Objects remaining", r"BUG (?P<cache>\S{1,64}) \((?:Not tainted|Tainted[^)]{0,60})\): (?P<bug>Objects remaining .{1,120})"),
 )
 _NEEDLES = (
-    Needle(b"unreferenced object 0x"),
-    Needle(b"new suspected memory leaks"),
+    Needle(b"unreferenced object 0x", b"bjx"),
+    Needle(b"new suspected memory leaks", b"wpyk"),
 )
 # fmt: on
 

@@ -30,7 +30,7 @@ _PANICS = (
 )
 _NEEDLES = (
     Needle(b"page allocation failure"),
-    Needle(b"invoked oom-killer: gfp_mask="),
+    Needle(b"invoked oom-killer: gfp_mask=", b"vk-k:gpk"),
     Needle(b"ut of memory"),
 )
 # fmt: on

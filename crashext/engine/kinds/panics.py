@@ -39,7 +39,7 @@ _ROOT = (
     Note(None, "VFS: Unable to mount root fs via", r"VFS: Unable to mount root fs via (?P<root_device>.{1,80}?)(?:, trying .{1,40})?\.?$"),
 )
 _NEEDLES = (
-    Needle(b"Kernel panic - not syncing"),
+    Needle(b"Kernel panic - not syncing", b"Kp-yg"),
 )
 # fmt: on
 

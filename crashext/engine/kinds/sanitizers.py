@@ -165,6 +165,7 @@ FAMILY = Family(
             title_details=("bug",),
             anchors=(Anchor.STACK,),
             reported=True,
+            unsettled="a race has two sides, and the report does not tell which of them lacks the lock",
         ),
         KindInfo(
             "ubsan",

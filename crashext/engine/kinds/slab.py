@@ -46,8 +46,8 @@ _NOTES = (
     Note("double-free", "double free detected", r"(?:slab: )?(?P<message>double free detected.{0,120})"),
 )
 _NEEDLES = (
-    Needle(b"(): cache `"),
-    Needle(b"Slab corruption"),
+    Needle(b"(): cache `", b":`"),
+    Needle(b"Slab corruption", b"Sbp"),
 )
 #: Where set_freepointer() is inlined, and where no other BUG() is: its BUG_ON(object == fp) of
 #: CONFIG_SLAB_FREELIST_HARDENED (ce6fa91b9363 "mm/slub.c: add a naive detection of double free or

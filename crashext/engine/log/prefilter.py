@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Finds, in bytes and at memory speed, the lines that may begin a report.
 
-``bytes.find`` of one long needle runs at several GB/s, so a handful of them is cheap; short needles
-of capitals (``BUG``) are slow in running text. For those, one ``bytes.translate`` first drops every
-byte that no needle has, and the needles are looked for in the few percent that remain. Only where
-that finds something is the text itself searched.
+``bytes.find`` of one long needle runs at several GB/s, so a handful of them is cheap; many of them,
+and short ones (``BUG``), are not. For those, one ``bytes.translate`` first drops the bytes that are
+common and keeps capitals and a few rare letters; what a needle leaves of itself then (its trace) is
+looked for in the fifth of the text that remains. Only where that finds something is the text itself
+searched. Where a trace would be found everywhere, the needle is better searched in the text.
 
 The families name the needles. Every line that :func:`crashext.engine.kinds.registry.header` knows
 must hold one of them, or stand right before one that does ("kernel tried to execute NX-protected

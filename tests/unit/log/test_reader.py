@@ -12,6 +12,8 @@ from log_cases import LOGS
 
 from crashext.engine.forms.prefix import strip
 from crashext.engine.kinds import panics, registry
+from crashext.engine.kinds.family import Needle
+from crashext.engine.kinds.registry import NEEDLES
 from crashext.engine.log import parse, prefilter, scan
 from crashext.engine.log.assemble import MAX_REPORTS
 from crashext.engine.log.reader import BLOCK
@@ -185,3 +187,9 @@ def test_two_machines_in_one_file() -> None:
         ("divide-error", "first", "f"),
         ("general-protection", "second", "g"),
     ]
+
+
+@pytest.mark.parametrize("needle", [n for n in NEEDLES if n.trace], ids=lambda n: n.text.decode())
+def test_a_needle_leaves_its_trace(needle: Needle) -> None:
+    """Else the scanner would never find it: the traces share one set of kept bytes."""
+    assert prefilter.candidates(b"before " + needle.text + b" after") != []
