@@ -491,19 +491,21 @@ def call_path(frames: list[StackFrame], last: Optional[str] = None) -> list[str]
             continue
         if _INTERRUPT.match(frame.function):
             break
-        entry = _ENTRIES.get(normalise(frame.function))
+        name = normalise(frame.function)
+        entry = _ENTRIES.get(name)
         if entry is not None:
             if not names or names[-1] != entry:
                 names.append(entry)
             continue
-        call = _SYSTEM_CALL.match(frame.function)
-        if call is None and blame.is_plumbing(frame.function):
+        call = _SYSTEM_CALL.match(name)
+        if call is None and blame.is_plumbing(name):
             continue
         previous = _SYSTEM_CALL.match(names[-1]) if names else None
         if call is not None and previous is not None and call.group(1) == previous.group(1):
-            names[-1] = frame.function
-        elif not names or names[-1] != frame.function:
-            names.append(frame.function)
+            names[-1] = name
+        elif not names or names[-1] != name:
+            names.append(name)
+    last = normalise(last) if last is not None else None
     if last is not None and last in names:
         # Of a function that is there once more, as RIP and behind what reported it, the later.
         again = names.index(last, 1) if names[0] == last and last in names[1:] else None

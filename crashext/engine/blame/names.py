@@ -18,10 +18,17 @@ def normalise(name: str) -> str:
     """A function's name without what the compiler or the build added.
 
     ``fault_recurse.isra.0`` → ``fault_recurse``; ``__pfx_foo`` → ``foo``; ``foo.cold`` → ``foo``;
-    also ``foo+0x12/0x34 [bar]`` → ``foo``. Done twice it changes nothing more.
+    also ``foo+0x12/0x34 [bar]`` → ``foo``. A mangled name of Rust becomes the path that it is of.
+    Done twice it changes nothing more.
     """
+    if "::" in name:
+        return name  # Rust's, without its mangling already
     words = name.split("+", 1)[0].split()
     name = words[0] if words else ""
+    if name.startswith("_R"):
+        from crashext.engine.blame.rustnames import demangled
+
+        return demangled(name.split(".", 1)[0]) or name
     if "." not in name and not name.startswith("__"):  # nearly all: nothing to take off
         return name
     stem = _PREFIX.sub("", name)

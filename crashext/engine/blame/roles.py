@@ -58,7 +58,7 @@ CATEGORIES = (
         ___might_sleep __might_resched __schedule_bug __cant_sleep __cant_migrate
         kfence_report_error kmsan_report kcsan_report mce_panic""",
         r"die_kernel_fault|__do_kernel_fault|do_bad_area|do_tag_check_fault|(?:bug|brk)_handler"
-        r"|call_break_hook|__ubsan_handle_\w+|rust_helper_BUG|_R\w*(?:rust_begin_unwind|9panicking)\w*|__asan_report_\w+|__kasan_report\w*|__msan_\w+|print_bad_\w+"
+        r"|call_break_hook|__ubsan_handle_\w+|rust_helper_BUG|core::panicking::.{1,200}|core::(?:option|result|slice|cell)::[\w:]{1,80}_fail(?:ed)?|[\w:]{0,80}rust_begin_unwind|__asan_report_\w+|__kasan_report\w*|__msan_\w+|print_bad_\w+"
         r"|list_(?:add|del)_corruption\w*|__warn_\w+|fixup_bug|print_\w+_bug(?:_header)?"
         r"|print_(?:unlock_imbalance|usage|circular|deadlock|irq|lock|held|bad|shortest|kernel)_\w+"
         r"|__?(?:ODEBUG|odebug)\w*|debug_(?:object|check_no_obj|objects|print_object)_\w+"
