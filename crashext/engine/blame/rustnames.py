@@ -255,9 +255,6 @@ class _Reader:
             if len(digits) > 32 or not all(digit in _DIGITS[:16] for digit in digits):
                 raise _NotRust(self.text)
             number = int(digits, 16)
-            if kind == "bool":
-                text = "true" if number else "false"
-            else:
-                text = f"{sign}{number}"
+            text = ("true" if number else "false") if kind == "bool" else f"{sign}{number}"
         self.depth -= 1
         return text
