@@ -36,7 +36,9 @@ def waits(case: Case) -> None:
     root = waits_engine.root_report(summary.reports, found)
     if root is not None and root is not report:
         frames = [frame.shown() for frame in root.frames]
-        index, why, _ = blame.choose(frames, None, kind=root.kind)
+        index, why, doubt = blame.choose(frames, None, kind=root.kind)
+        if doubt:
+            case.doubts.append(doubt)
         if index is not None:
             frame = frames[index]
             case.root = Culprit(

@@ -371,20 +371,38 @@ def _recursion(trusted: _Frames) -> Optional[Choice]:
 
 
 #: A task that waits for a grace period: who holds it up is elsewhere, and so is the fault.
-_GRACE = Lazy(r"synchronize_(?:s?rcu|sched|rcu_\w+)|rcu_barrier\w*|cond_synchronize_rcu\w*")
+_GRACE = Lazy(r"(?P<barrier>rcu_barrier\w*)|(?:cond_)?synchronize_(?:s?rcu|sched|rcu_\w+)")
 
 
 def _grace_period(trusted: _Frames) -> Optional[Choice]:
-    for seen in trusted:
-        if _GRACE.fullmatch(seen.name):
-            return Choice(
-                seen.index,
-                f"the task waits in {seen.name} for an RCU grace period that does not end: its "
-                "callers are innocent, look for what holds RCU up (a stall, interrupts off)",
-            )
+    for at, seen in enumerate(trusted):
+        match = _GRACE.fullmatch(seen.name)
+        if match is not None:
+            return _waits_for_rcu(trusted[at:], barrier=match["barrier"] is not None)
         if seen.category is None:
             return None
     return None
+
+
+def _waits_for_rcu(frames: _Frames, *, barrier: bool) -> Choice:
+    """A grace period belongs to all; callbacks are mostly of the one who waits for them."""
+    seen = frames[0]
+    caller = next((each for each in frames[1:] if each.category is None), None)
+    doubt = "what holds RCU up is not in the report"
+    if barrier and caller is not None:
+        return Choice(
+            caller.index,
+            f"{where(caller.frame)} waits in {seen.name} until all callbacks of RCU have run, and "
+            "they do not: look at what holds RCU up (a stall, interrupts off), or at a callback "
+            "that does not return",
+            doubt=doubt,
+        )
+    return Choice(
+        seen.index,
+        f"the task waits in {seen.name} for an RCU grace period that does not end: its callers are "
+        "innocent, look for what holds RCU up (a stall, interrupts off)",
+        doubt=doubt,
+    )
 
 
 def _smashed(trusted: _Frames) -> Optional[Choice]:

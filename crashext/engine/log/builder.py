@@ -416,9 +416,11 @@ class ReportBuilder:
         section, match = found
         if section.stack is not None:
             name = section.stack.format(**match.groupdict())
-            main = section.first_is_main and not self.report.frames
+            cpu = match.groupdict().get("dump_cpu") or match.groupdict().get("nmi_cpu")
+            stalled = self._is_stalled(int(cpu) if cpu is not None else None)
+            main = section.first_is_main and not self.report.frames and stalled
             self._switch(cursor, MAIN if main else name)
-            cursor.foreign = section.foreign and not main
+            cursor.foreign = (section.foreign and not main) or not stalled
             cursor.adopt = main
             # "Call Trace:" comes only where dump_stack() prints; tracks are bare frames
             cursor.in_trace = True
@@ -426,6 +428,16 @@ class ReportBuilder:
                 return True
         self._take(match, line, section.source, _names_in(section.stack))
         return True
+
+    def _is_stalled(self, cpu: Optional[int]) -> bool:
+        """Whether a CPU's stack is that of the CPU that the report is about, if it names any."""
+        stalled = self.report.details.get("cpus")
+        if cpu is None or stalled is None:
+            return True
+        ranges = [part.partition("-") for part in re.findall(r"\d{1,6}(?:-\d{1,6})?", stalled)]
+        if not ranges:
+            return True
+        return any(int(first) <= cpu <= int(last or first) for first, _, last in ranges)
 
     def _ubsan_message(self, bare: str) -> bool:
         details = self.report.details
@@ -443,10 +455,11 @@ class ReportBuilder:
         report = self.report
         if registry.INFO[report.kind].stalled and not self.tailed and not report.frames:
             # the stalled CPU's own dump after that of RCU's kthread
-            if cursor.foreign and "rcu" in "".join(report.other_stacks):
+            own = self._is_stalled(parsed.cpu)
+            if cursor.foreign and own and "rcu" in "".join(report.other_stacks):
                 self._switch(cursor, MAIN)
                 cursor.foreign = False
-            cursor.adopt = True
+            cursor.adopt = own
         if parsed.release is not None:
             self._identify(context.Identity(parsed.release, parsed.version, parsed.taint))
         if not cursor.foreign and not registry.INFO[report.kind].others_task:
