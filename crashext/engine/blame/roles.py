@@ -205,7 +205,8 @@ CATEGORIES = (
         __wait_on_bit_lock out_of_line_wait_on_bit out_of_line_wait_on_bit_lock bit_wait
         bit_wait_io wait_on_page_bit wait_on_page_bit_common folio_wait_bit
         folio_wait_bit_common __lock_page __folio_lock io_schedule io_schedule_timeout
-        io_schedule_prepare synchronize_net synchronize_rcu synchronize_sched synchronize_rcu_expedited
+        io_schedule_prepare synchronize_net synchronize_rcu synchronize_sched
+        synchronize_rcu_expedited
         __wait_rcu_gp wait_rcu_gp rcu_barrier synchronize_srcu __synchronize_srcu""",
         r"lockdep_\w+|register_lock_class|hlock_class|look_?up_(?:chain|lock)_\w+|assign_lock_key"
         r"|check_(?:noncircular|prev_add\w*|prevs_add|usage\w*|irq_usage|wait_context|redundant)"
